@@ -1,0 +1,68 @@
+//! What a runner is sent, and what it says of itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EnvVar, Limits, RunResult, SourceFile};
+
+/// A run made ready for a runner: everything looked up, checked and clamped. It is the body of
+/// `PUT /v1/runs/{uid}` and the input of an embedded runner process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assignment {
+    /// The UID of the run.
+    pub uid: String,
+    /// How the language compiles and runs a program.
+    pub program: Program,
+    /// The program's files; the first one is the main one.
+    pub files: Vec<SourceFile>,
+    /// What the program reads on standard input.
+    pub stdin: String,
+    /// Arguments of the program.
+    pub args: Vec<String>,
+    /// Environment variables of the program, over those of the language.
+    pub env: Vec<EnvVar>,
+    /// Further arguments of the compiler.
+    pub compile_args: Vec<String>,
+    /// The limits in force.
+    pub limits: Limits,
+}
+
+/// How a language compiles and runs a program. In each argv, the item `{main}` stands for the name
+/// of the main file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Program {
+    /// The language's id.
+    pub language: String,
+    /// The compiler's argv, where the language compiles; `compileArgs` are added at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile: Option<Vec<String>>,
+    /// The program's argv; `args` are added at its end. A first item without `/` is looked up on
+    /// the `PATH` of the program's environment.
+    pub run: Vec<String>,
+    /// Environment variables that the language needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<EnvVar>,
+}
+
+/// Who the runner's pod is: the answer of `GET /v1/pod`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodInfo {
+    /// The UID of the pod.
+    pub pod_uid: String,
+    /// The UID of the run that the runner has accepted, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_uid: Option<String>,
+}
+
+/// Where a run stands: the answer of `PUT` and `GET /v1/runs/{uid}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunState {
+    /// The UID of the run.
+    pub uid: String,
+    /// The result, once the run has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<RunResult>,
+}

@@ -1,0 +1,15 @@
+//! The run contract: what a run is asked to do, within which limits, how it can end and what it
+//! tells while it runs. Every other crate of Locus speaks these types; none of them does I/O.
+
+pub mod assignment;
+pub mod event;
+pub mod limits;
+pub mod outcome;
+pub mod request;
+pub mod token;
+
+pub use assignment::{Assignment, PodInfo, Program, RunState};
+pub use event::{CompileResult, Event, RunResult, Transcript, Usage};
+pub use limits::{Limits, LimitsRequest};
+pub use outcome::Outcome;
+pub use request::{Encoding, EnvVar, InvalidRequest, RunRequest, SourceFile};

@@ -1,0 +1,95 @@
+//! The bounds of one run.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits in force for a run, after clamping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Wall-clock seconds, from start to end, per step.
+    pub timeout_seconds: u32,
+    /// Seconds of cpu time, all processes of the run together.
+    pub cpu_seconds: u32,
+    /// Bytes of memory, all processes of the run together.
+    pub memory_bytes: u64,
+    /// Bytes that each of stdout and stderr may hold.
+    pub output_bytes: u64,
+    /// Processes and threads at one time.
+    pub processes: u32,
+    /// Bytes of the largest file that the program may write.
+    pub file_bytes: u64,
+}
+
+/// The limits that a request asks for; what is absent takes the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LimitsRequest {
+    /// See [`Limits::timeout_seconds`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u32>,
+    /// See [`Limits::cpu_seconds`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<u32>,
+    /// See [`Limits::memory_bytes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// See [`Limits::output_bytes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+    /// See [`Limits::processes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
+    /// See [`Limits::file_bytes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// What a run gets when nobody says otherwise.
+    pub const DEFAULT: Self = Self {
+        timeout_seconds: 30,
+        cpu_seconds: 30,
+        memory_bytes: 256 << 20,
+        output_bytes: 1 << 20,
+        processes: 64,
+        file_bytes: 16 << 20,
+    };
+
+    /// What a run gets at the most when nobody says otherwise.
+    pub const MAXIMUM: Self = Self {
+        timeout_seconds: 300,
+        cpu_seconds: 300,
+        memory_bytes: 2 << 30,
+        output_bytes: 16 << 20,
+        processes: 512,
+        file_bytes: 256 << 20,
+    };
+
+    /// The limits in force for a request: its own values, the defaults where it has none, and
+    /// nothing above the maxima. A default above its maximum is clamped too.
+    #[must_use]
+    pub fn clamp(request: LimitsRequest, default: Self, maximum: Self) -> Self {
+        Self {
+            timeout_seconds: request.timeout_seconds.unwrap_or(default.timeout_seconds).min(maximum.timeout_seconds),
+            cpu_seconds: request.cpu_seconds.unwrap_or(default.cpu_seconds).min(maximum.cpu_seconds),
+            memory_bytes: request.memory_bytes.unwrap_or(default.memory_bytes).min(maximum.memory_bytes),
+            output_bytes: request.output_bytes.unwrap_or(default.output_bytes).min(maximum.output_bytes),
+            processes: request.processes.unwrap_or(default.processes).min(maximum.processes),
+            file_bytes: request.file_bytes.unwrap_or(default.file_bytes).min(maximum.file_bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, LimitsRequest};
+
+    #[test]
+    fn a_request_is_kept_below_the_maximum_and_filled_from_the_default() {
+        let request = LimitsRequest { timeout_seconds: Some(9000), processes: Some(3), ..LimitsRequest::default() };
+        let limits = Limits::clamp(request, Limits::DEFAULT, Limits::MAXIMUM);
+        assert_eq!(limits.timeout_seconds, Limits::MAXIMUM.timeout_seconds);
+        assert_eq!(limits.processes, 3);
+        assert_eq!(limits.memory_bytes, Limits::DEFAULT.memory_bytes);
+    }
+}

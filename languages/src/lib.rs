@@ -1,0 +1,128 @@
+//! The languages of Locus. Each is a folder with a `language.yaml`; this crate embeds and reads them.
+
+use std::sync::LazyLock;
+
+use locus_core::{EnvVar, LimitsRequest, Program};
+use serde::Deserialize;
+
+/// What Locus knows of a language.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Language {
+    /// The id, as in `language: python`.
+    pub id: String,
+    /// The name that people read.
+    pub name: String,
+    /// The version that the language's image holds.
+    pub version: String,
+    /// Other names for the id.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The file that `code` becomes.
+    pub file_name: String,
+    /// The compiler's argv; see [`Program::compile`].
+    #[serde(default)]
+    pub compile: Option<Vec<String>>,
+    /// The program's argv; see [`Program::run`].
+    pub run: Vec<String>,
+    /// Environment variables that the language needs.
+    #[serde(default)]
+    pub env: Vec<EnvVar>,
+    /// An argv that prints the real path of the first item of `run` and its version, a line each.
+    pub probe: Vec<String>,
+    /// Defaults that differ from those of Locus.
+    #[serde(default)]
+    pub limits: LimitsRequest,
+}
+
+/// No language goes by the name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("language {selector:?} is not known; choose one of: {known}")]
+pub struct UnknownLanguage {
+    selector: String,
+    known: String,
+}
+
+impl Language {
+    /// How the language compiles and runs a program.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        Program {
+            language: self.id.clone(),
+            compile: self.compile.clone(),
+            run: self.run.clone(),
+            env: self.env.clone(),
+        }
+    }
+
+    /// Whether a selector (id, alias or `id@version`) means this language. A version may be
+    /// shortened to whole parts: `3` and `3.13` both mean 3.13.
+    #[must_use]
+    pub fn matches(&self, selector: &str) -> bool {
+        let (name, version) = match selector.split_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (selector, None),
+        };
+        let named = self.id == name || self.aliases.iter().any(|alias| alias == name);
+        named
+            && version.is_none_or(|version| {
+                self.version.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+    }
+}
+
+/// Every embedded language, in the order of their ids.
+#[must_use]
+pub fn all() -> &'static [Language] {
+    static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
+        const DOCUMENTS: &[&str] = &include!(concat!(env!("OUT_DIR"), "/documents.rs"));
+        DOCUMENTS.iter().map(|document| serde_yaml::from_str(document).expect("a test reads each document")).collect()
+    });
+    &LANGUAGES
+}
+
+/// The language among `languages` that a selector means.
+///
+/// # Errors
+/// [`UnknownLanguage`] lists the ids that would have been right.
+pub fn find<'a>(
+    languages: impl IntoIterator<Item = &'a Language> + Clone,
+    selector: &str,
+) -> Result<&'a Language, UnknownLanguage> {
+    languages.clone().into_iter().find(|language| language.matches(selector)).ok_or_else(|| UnknownLanguage {
+        selector: selector.to_owned(),
+        known: languages.into_iter().map(|language| language.id.as_str()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_document_reads_and_no_name_stands_twice() {
+        let mut names = HashSet::new();
+        for language in super::all() {
+            assert!(!language.run.is_empty() && !language.probe.is_empty(), "{}", language.id);
+            for name in std::iter::once(&language.id).chain(&language.aliases) {
+                assert!(names.insert(name.clone()), "{name} means two languages");
+            }
+        }
+        assert!(names.contains("python") && names.contains("javascript"));
+    }
+
+    #[test]
+    fn a_language_is_found_by_id_alias_and_version() {
+        for selector in ["python", "py", "python@3", "python@3.13", "py@3.13"] {
+            assert_eq!(super::find(super::all(), selector).expect("it is known").id, "python", "{selector}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_language_is_refused_with_the_known_ones() {
+        for selector in ["cobol", "", "python@", "python@3.1", "python@2", "Python"] {
+            let error = super::find(super::all(), selector).expect_err("it is not known").to_string();
+            assert!(error.contains("javascript, python"), "{error}");
+        }
+    }
+}
