@@ -1,7 +1,5 @@
 //! What a run tells while it runs, and what is left of it at the end.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;

@@ -147,9 +147,7 @@ impl SourceFile {
     pub fn bytes(&self) -> Result<Vec<u8>, InvalidRequest> {
         match self.encoding {
             Encoding::Utf8 => Ok(self.content.clone().into_bytes()),
-            Encoding::Base64 => {
-                STANDARD.decode(&self.content).map_err(|_| InvalidRequest::Base64(self.name.clone()))
-            }
+            Encoding::Base64 => STANDARD.decode(&self.content).map_err(|_| InvalidRequest::Base64(self.name.clone())),
         }
     }
 }

@@ -1,1 +1,18 @@
-//! x
+//! The operator of Locus: it turns each CodeRun into a run inside a locked-down pod and writes the result into
+//! its status. Start with [`reconcile`]; [`plan`] decides, everything else serves the two.
+
+pub mod config;
+pub mod controller;
+mod fit;
+pub mod keys;
+pub mod links;
+pub mod metrics;
+pub mod plan;
+pub mod pod;
+pub mod pod_view;
+pub mod reconcile;
+pub mod runner_client;
+pub mod server;
+pub mod status;
+mod sweep;
+pub mod users;

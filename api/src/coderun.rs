@@ -1,0 +1,232 @@
+//! `CodeRun`: a language and code, to be run once.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
+use kube::{CustomResource, CustomResourceExt as _, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::status::{CodeRunStatus, Phase};
+
+/// What to run, and within which limits.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[kube(
+    group = "locus.dev",
+    version = "v1alpha1",
+    kind = "CodeRun",
+    plural = "coderuns",
+    namespaced,
+    status = "CodeRunStatus",
+    category = "locus",
+    derive = "PartialEq",
+    doc = "A program that is run once, in a locked-down pod. The result stands in its status.",
+    printcolumn(name = "Language", type_ = "string", json_path = ".spec.language"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Succeeded")].reason"#
+    ),
+    printcolumn(name = "Exit", type_ = "integer", json_path = ".status.exitCode"),
+    printcolumn(name = "Pod", type_ = "string", json_path = ".status.podName", priority = 1),
+    printcolumn(name = "Wall", type_ = "number", json_path = ".status.usage.wallSeconds", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new(
+        "!has(oldSelf.status) || !has(oldSelf.status.outcome) || (has(self.status) && has(self.status.outcome) && \
+         self.status.outcome == oldSelf.status.outcome)"
+    )
+    .message("a finished CodeRun keeps its outcome: create a new CodeRun to run the program again")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.code) != has(self.files)")
+        .message("give exactly one of code and files: code for a program of one file, files for several"),
+    validation = Rule::new(
+        "self.language == oldSelf.language \
+         && has(self.code) == has(oldSelf.code) && (!has(self.code) || self.code == oldSelf.code) \
+         && has(self.files) == has(oldSelf.files) && (!has(self.files) || self.files == oldSelf.files) \
+         && has(self.stdin) == has(oldSelf.stdin) && (!has(self.stdin) || self.stdin == oldSelf.stdin) \
+         && has(self.args) == has(oldSelf.args) && (!has(self.args) || self.args == oldSelf.args) \
+         && has(self.env) == has(oldSelf.env) && (!has(self.env) || self.env == oldSelf.env) \
+         && has(self.compileArgs) == has(oldSelf.compileArgs) \
+         && (!has(self.compileArgs) || self.compileArgs == oldSelf.compileArgs) \
+         && has(self.limits) == has(oldSelf.limits) && (!has(self.limits) || self.limits == oldSelf.limits) \
+         && has(self.ttlSecondsAfterFinished) == has(oldSelf.ttlSecondsAfterFinished) \
+         && (!has(self.ttlSecondsAfterFinished) || self.ttlSecondsAfterFinished == oldSelf.ttlSecondsAfterFinished)"
+    )
+    .message("spec is immutable, cancelRequested aside: create a new CodeRun instead"),
+    validation = Rule::new(
+        "!has(oldSelf.cancelRequested) || !oldSelf.cancelRequested || (has(self.cancelRequested) && \
+         self.cancelRequested)"
+    )
+    .message("cancelRequested goes from false to true only: create a new CodeRun to run the program again"),
+    validation = Rule::new(
+        "(has(self.code) ? size(self.code) : 0) + (has(self.stdin) ? size(self.stdin) : 0) \
+         + (has(self.files) ? self.files.map(f, size(f.content)).sum() : 0) <= 524288"
+    )
+    .message("code, stdin and files hold at most 524288 characters together: make the program smaller")
+)]
+pub struct CodeRunSpec {
+    /// The language: an id (`python`), an alias (`py`) or an id with a version (`python@3.13`).
+    #[schemars(length(min = 1, max = 96))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9][a-z0-9+#._-]*(@[A-Za-z0-9][A-Za-z0-9+._-]*)?$')")
+        .message("language is an id such as python, an alias such as py, or id@version such as python@3.13"))]
+    pub language: String,
+
+    /// The program, when it is a single file of at most 256 KiB. Give exactly one of code and files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub code: Option<String>,
+
+    /// The program's files; the first one is the main one. Give exactly one of code and files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub files: Option<Vec<File>>,
+
+    /// What the program reads on standard input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub stdin: Option<String>,
+
+    /// Arguments of the program. They are passed as they are: no shell reads them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), inner(length(max = 4096)))]
+    pub args: Option<Vec<String>>,
+
+    /// Environment variables of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub env: Option<Vec<EnvVar>>,
+
+    /// Further arguments of the compiler, in languages that compile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), inner(length(max = 4096)))]
+    pub compile_args: Option<Vec<String>>,
+
+    /// Limits of the run. What is absent takes the default, what is too high is lowered to the
+    /// maximum; status.limits shows the limits in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<RequestedLimits>,
+
+    /// Set to true to stop the run. It can't be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_requested: Option<bool>,
+
+    /// Seconds after its end at which the CodeRun is deleted. The operator's default is one hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub ttl_seconds_after_finished: Option<u32>,
+}
+
+/// A file of the program.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct File {
+    /// The path below the work folder.
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("self.split('/').all(part, part != '' && part != '.' && part != '..')")
+        .message("a file name is a relative path such as lib/util.py, without empty, . or .. parts"))]
+    pub name: String,
+    /// The content.
+    #[schemars(length(max = 524_288))]
+    pub content: String,
+    /// How the content is written: utf8 (text as it is, the default) or base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<FileEncoding>,
+}
+
+/// How a file's content is written.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileEncoding {
+    /// Text as it is.
+    #[default]
+    Utf8,
+    /// Standard base64 with padding.
+    Base64,
+}
+
+/// An environment variable.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct EnvVar {
+    /// The variable's name.
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new("!self.contains('=')")
+        .message("a variable's name does not hold an equals sign: put what follows it into value"))]
+    pub name: String,
+    /// The variable's value.
+    #[schemars(length(max = 32768))]
+    pub value: String,
+}
+
+/// Limits that a CodeRun asks for.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestedLimits {
+    /// Wall-clock seconds of each step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub timeout_seconds: Option<u32>,
+    /// Seconds of cpu time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub cpu_seconds: Option<u32>,
+    /// Memory, as digits with an optional suffix: `128Mi`, `1Gi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(validation = Rule::new("self.matches('^[1-9][0-9]*(k|M|G|Ki|Mi|Gi)?$')")
+        .message("memory is written as digits with an optional suffix, such as 128Mi or 1Gi"))]
+    pub memory: Option<String>,
+    /// Bytes that each of stdout and stderr may hold; past that the program is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub output_bytes: Option<u32>,
+    /// Processes and threads at one time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 32768))]
+    pub processes: Option<u32>,
+    /// Bytes of the largest file that the program may write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub file_bytes: Option<u32>,
+}
+
+/// The CustomResourceDefinition of [`CodeRun`].
+///
+/// # Panics
+/// Never: the schema that is added to is generated beside it.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    let mut crd = CodeRun::crd();
+    without_number_formats(&mut crd);
+    let status = crd.spec.versions[0]
+        .schema
+        .as_mut()
+        .and_then(|schema| schema.open_api_v3_schema.as_mut())
+        .and_then(|schema| schema.properties.as_mut())
+        .and_then(|properties| properties.get_mut("status"))
+        .expect("CodeRun has a status");
+    // A new CodeRun reads as Pending at once, without a write by anyone.
+    status.default = Some(JSON(serde_json::json!({ "phase": Phase::Pending })));
+    crd
+}
+
+/// Takes the widths of numbers (`uint32`) out of the schema: the API server knows no such formats, warns of
+/// each, and the bounds say the same.
+fn without_number_formats(crd: &mut CustomResourceDefinition) {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(map) => {
+                let numeric = map.get("type").is_some_and(|kind| kind == "integer" || kind == "number");
+                if numeric && map.get("format").is_some_and(serde_json::Value::is_string) {
+                    map.remove("format");
+                }
+                map.values_mut().for_each(strip);
+            }
+            serde_json::Value::Array(list) => list.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(&*crd).expect("a CRD serializes");
+    strip(&mut value);
+    *crd = serde_json::from_value(value).expect("what is left is still a CRD");
+}

@@ -1,0 +1,20 @@
+//! Labels and annotations that tie a run's pod to its CodeRun, which stands in another namespace.
+
+/// The UID of the pod's CodeRun.
+pub const CODERUN_UID: &str = "locus.dev/coderun-uid";
+/// The namespace of the pod's CodeRun.
+pub const CODERUN_NAMESPACE: &str = "locus.dev/coderun-namespace";
+/// The name of the pod's CodeRun, as an annotation: a name may be longer than a label's value.
+pub const CODERUN_NAME: &str = "locus.dev/coderun-name";
+/// The public key that the pod was given, as an annotation.
+pub const PUBLIC_KEY: &str = "locus.dev/public-key";
+/// Marks the CodeRuns that the front door makes for its own requests; the value is `true`.
+pub const FRONT_DOOR: &str = "locus.dev/front-door";
+/// Kubernetes' own label for who manages an object.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY`] on run pods.
+pub const OPERATOR: &str = "locus-operator";
+/// Kubernetes' own label for an object's role.
+pub const COMPONENT: &str = "app.kubernetes.io/component";
+/// The value of [`COMPONENT`] on run pods.
+pub const RUNNER: &str = "runner";

@@ -1,0 +1,269 @@
+//! One link per run that has a running pod: a task that dials the runner, hands it the run, and follows its
+//! events to the end. It writes nothing to the cluster; the reconciler reads its state and decides.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::mpsc::UnboundedSender;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
+use locus_api::CodeRun;
+use locus_core::Transcript;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::pod_view::Address;
+use crate::runner_client::{Dialler, RunnerClient, RunnerError};
+
+/// How far a link is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Link {
+    /// There is none.
+    None,
+    /// The runner has not answered yet.
+    Dialling {
+        /// Since when.
+        since: Timestamp,
+        /// What the last attempt said.
+        error: String,
+    },
+    /// The runner has answered and waits for the run.
+    Connected,
+    /// The runner has the run.
+    Running {
+        /// Since when this operator knows that.
+        since: Timestamp,
+    },
+    /// The runner has another run: ours never started there.
+    Refused,
+    /// The run has ended.
+    Finished(Arc<Transcript>),
+}
+
+/// What the reconciler asks of a link.
+enum Order {
+    Start(bytes::Bytes),
+    Cancel,
+    Acknowledge(tokio::sync::oneshot::Sender<()>),
+}
+
+struct Entry {
+    pod_uid: String,
+    state: Arc<Mutex<State>>,
+    orders: mpsc::UnboundedSender<Order>,
+    task: AbortHandle,
+}
+
+struct State {
+    link: Link,
+    /// What the run has written so far, kept in case its pod dies.
+    transcript: Transcript,
+}
+
+/// All links of this operator.
+pub struct Links {
+    entries: Mutex<HashMap<String, Entry>>,
+    dialler: Dialler,
+    wake: UnboundedSender<ObjectRef<CodeRun>>,
+    /// The most bytes of each stream that a status may hold.
+    capacity: usize,
+}
+
+impl Links {
+    /// Links that dial with `dialler` and wake the reconciler when something happens.
+    #[must_use]
+    pub fn new(dialler: Dialler, wake: UnboundedSender<ObjectRef<CodeRun>>, capacity: usize) -> Self {
+        Self { entries: Mutex::default(), dialler, wake, capacity }
+    }
+
+    /// How far the link of a run is, as long as it leads to this pod.
+    #[must_use]
+    pub fn state(&self, run_uid: &str) -> Link {
+        self.read(run_uid, |state| state.link.clone()).unwrap_or(Link::None)
+    }
+
+    /// What the run has written so far, as far as is known.
+    #[must_use]
+    pub fn transcript(&self, run_uid: &str) -> Transcript {
+        self.read(run_uid, |state| state.transcript.clone()).unwrap_or_default()
+    }
+
+    fn read<T>(&self, run_uid: &str, read: impl FnOnce(&State) -> T) -> Option<T> {
+        let entries = lock(&self.entries);
+        entries.get(run_uid).map(|entry| read(&lock(&entry.state)))
+    }
+
+    /// Dials the runner of a run's pod; a link that leads there already stays.
+    pub fn dial(&self, run: ObjectRef<CodeRun>, run_uid: &str, address: Address) {
+        let mut entries = lock(&self.entries);
+        if entries.get(run_uid).is_some_and(|entry| entry.pod_uid == address.pod_uid) {
+            return;
+        }
+        let state = Arc::new(Mutex::new(State {
+            link: Link::Dialling { since: Timestamp::now(), error: String::new() },
+            transcript: Transcript::default(),
+        }));
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let pod_uid = address.pod_uid.clone();
+        let attendant = Attendant {
+            run,
+            client: RunnerClient::new(self.dialler.clone(), address, run_uid.to_owned()),
+            state: state.clone(),
+            wake: self.wake.clone(),
+            capacity: self.capacity,
+        };
+        let task = tokio::spawn(attendant.attend(inbox)).abort_handle();
+        let entry = Entry { pod_uid, state, orders, task };
+        if let Some(old) = entries.insert(run_uid.to_owned(), entry) {
+            old.task.abort();
+        }
+    }
+
+    /// Hands the run to the runner; `assignment` is its JSON.
+    pub fn start(&self, run_uid: &str, assignment: bytes::Bytes) {
+        self.order(run_uid, Order::Start(assignment));
+    }
+
+    /// Asks the runner to stop the run.
+    pub fn cancel(&self, run_uid: &str) {
+        self.order(run_uid, Order::Cancel);
+    }
+
+    /// Tells the runner that its result is safe, and ends the link. Best effort: the runner ends by itself too.
+    pub async fn acknowledge(&self, run_uid: &str) {
+        let (done, told) = tokio::sync::oneshot::channel();
+        self.order(run_uid, Order::Acknowledge(done));
+        let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
+        self.drop_link(run_uid);
+    }
+
+    /// Ends the link, if there is one.
+    pub fn drop_link(&self, run_uid: &str) {
+        if let Some(entry) = lock(&self.entries).remove(run_uid) {
+            entry.task.abort();
+        }
+    }
+
+    fn order(&self, run_uid: &str, order: Order) {
+        if let Some(entry) = lock(&self.entries).get(run_uid) {
+            // A closed inbox means that the attendant has nothing left to do, which its state tells.
+            let _ = entry.orders.send(order);
+        }
+    }
+}
+
+struct Attendant {
+    run: ObjectRef<CodeRun>,
+    client: RunnerClient,
+    state: Arc<Mutex<State>>,
+    wake: UnboundedSender<ObjectRef<CodeRun>>,
+    capacity: usize,
+}
+
+impl Attendant {
+    async fn attend(mut self, mut inbox: mpsc::UnboundedReceiver<Order>) {
+        self.connect().await;
+        self.tell(Link::Connected);
+        let mut assignment = None;
+        while let Some(order) = inbox.recv().await {
+            match order {
+                Order::Start(body) => {
+                    assignment = Some(body);
+                    break;
+                }
+                Order::Cancel => {}
+                Order::Acknowledge(done) => drop(done.send(())),
+            }
+        }
+        let Some(assignment) = assignment else { return };
+        if self.start_and_follow(&assignment, &mut inbox).await {
+            while let Some(order) = inbox.recv().await {
+                if let Order::Acknowledge(done) = order {
+                    let _ = self.client.acknowledge().await;
+                    let _ = done.send(());
+                }
+            }
+        }
+    }
+
+    /// Dials until the runner answers; whoever sees the pod go ends the link.
+    async fn connect(&mut self) {
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match self.client.connect().await {
+                Ok(()) => return,
+                Err(error) => {
+                    if let Link::Dialling { error: last, .. } = &mut lock(&self.state).link {
+                        *last = error.to_string();
+                    }
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    /// Whether the run has ended in this runner.
+    async fn start_and_follow(
+        &mut self,
+        assignment: &bytes::Bytes,
+        inbox: &mut mpsc::UnboundedReceiver<Order>,
+    ) -> bool {
+        loop {
+            match self.try_run(assignment, inbox).await {
+                Ok(transcript) => {
+                    self.tell(Link::Finished(Arc::new(transcript)));
+                    return true;
+                }
+                Err(RunnerError::OtherRun) => {
+                    self.tell(Link::Refused);
+                    return false;
+                }
+                // The runner keeps the run and replays its events: asking again loses and doubles nothing.
+                Err(error) => {
+                    tracing::info!(coderun.name = %self.run.name, %error, "link to the runner broke, dialling again");
+                    self.tell(Link::Dialling { since: Timestamp::now(), error: error.to_string() });
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    self.connect().await;
+                }
+            }
+        }
+    }
+
+    async fn try_run(
+        &mut self,
+        assignment: &bytes::Bytes,
+        inbox: &mut mpsc::UnboundedReceiver<Order>,
+    ) -> Result<Transcript, RunnerError> {
+        self.client.start(assignment).await?;
+        self.tell(Link::Running { since: Timestamp::now() });
+        let canceller = self.client.another();
+        let (state, capacity) = (self.state.clone(), self.capacity);
+        lock(&state).transcript = Transcript::default();
+        let follow = self.client.follow(move |event| lock(&state).transcript.push(event, capacity));
+        tokio::pin!(follow);
+        loop {
+            tokio::select! {
+                end = &mut follow => { end?; break }
+                order = inbox.recv() => match order {
+                    Some(Order::Cancel) => { tokio::spawn(canceller.another().cancel()); }
+                    Some(Order::Acknowledge(done)) => drop(done.send(())),
+                    Some(Order::Start(_)) | None => {}
+                }
+            }
+        }
+        let transcript = lock(&self.state).transcript.clone();
+        if transcript.result.is_some() { Ok(transcript) } else { Err(RunnerError::Ended) }
+    }
+
+    fn tell(&self, link: Link) {
+        lock(&self.state).link = link;
+        let _ = self.wake.unbounded_send(self.run.clone());
+    }
+}
+
+/// A panic elsewhere leaves plain data behind, which is still good.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,97 @@
+//! `locus-operator`.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context as _;
+use clap::Parser;
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector;
+use kube::{Api, Client};
+use locus_operator::config::Config;
+use locus_operator::keys::Keys;
+use locus_operator::links::Links;
+use locus_operator::metrics::Metrics;
+use locus_operator::reconcile::Operator;
+use locus_operator::runner_client::{Dialler, Route};
+use locus_operator::status::STATUS_BYTES;
+use locus_operator::users::Users;
+use locus_operator::{controller, server};
+use tracing_subscriber::EnvFilter;
+
+/// Runs CodeRuns: each in a pod of its own, once.
+#[derive(Parser)]
+#[command(version)]
+struct Flags {
+    /// The settings; without a file they are the chart's defaults.
+    #[arg(long, env = "LOCUS_CONFIG")]
+    config: Option<PathBuf>,
+    /// The Ed25519 key (PKCS#8 PEM) that signs run tokens; made when it is missing.
+    #[arg(long, env = "LOCUS_SIGNING_KEY")]
+    signing_key: Option<PathBuf>,
+    /// The key before that one, good for pods that were made with it.
+    #[arg(long, env = "LOCUS_PREVIOUS_KEY")]
+    previous_key: Option<PathBuf>,
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, env = "LOCUS_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    start_logs();
+    let config = flags.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+    let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let client = Client::try_default().await.context("no cluster: set KUBECONFIG, or run inside one")?;
+    let keys = Keys::read(&flags.signing_key.unwrap_or_else(default_key), flags.previous_key.as_deref())?;
+    let keys = Arc::new(keys);
+
+    let (pods, pod_writer) = reflector::store::<Pod>();
+    let (wake, woken) = futures::channel::mpsc::unbounded();
+    let route = if in_cluster {
+        Route::Direct
+    } else {
+        tracing::info!("not inside a cluster: runners are reached by port-forward, which is slower");
+        Route::PortForward(Api::namespaced(client.clone(), &config.run_namespace))
+    };
+    let reporter = Reporter { controller: "locus-operator".into(), instance: std::env::var("HOSTNAME").ok() };
+    let metrics = Arc::new(Metrics::default());
+    let operator = Arc::new(Operator {
+        links: Links::new(Dialler { route, keys: keys.clone() }, wake, STATUS_BYTES),
+        recorder: Recorder::new(client.clone(), reporter),
+        metrics: metrics.clone(),
+        users: Users::default(),
+        written: Mutex::default(),
+        client,
+        config,
+        keys,
+        pods,
+    });
+
+    let ready = Arc::new(AtomicBool::new(false));
+    let listener = tokio::net::TcpListener::bind(flags.listen)
+        .await
+        .with_context(|| format!("{} can't be listened on: choose another address with --listen", flags.listen))?;
+    let served = axum::serve(listener, server::router(metrics, ready.clone()));
+    tokio::spawn(async move { served.await });
+    controller::run(operator, pod_writer, woken, ready).await;
+    Ok(())
+}
+
+fn start_logs() {
+    let filter = EnvFilter::try_from_env("LOCUS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() { logs.init() } else { logs.json().flatten_event(true).init() }
+}
+
+/// Where a developer's signing key is kept, so that an operator that is started again still has it.
+fn default_key() -> PathBuf {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    state.or(home).unwrap_or_else(std::env::temp_dir).join("locus/signing-key.pem")
+}

@@ -1,0 +1,415 @@
+//! What to do next for a CodeRun. Pure: everything it knows is in its arguments.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use locus_api::CodeRun;
+use locus_core::{Assignment, Limits, LimitsRequest, Outcome, RunRequest, RunResult};
+use locus_languages::Language;
+
+use crate::config::Config;
+use crate::links::Link;
+use crate::pod_view::{Address, Ending, PodView};
+
+/// Seconds that a runner may be late, over the limits of its run.
+const GRACE_SECONDS: u32 = 60;
+
+/// Seconds after which a CodeRun that still waits is told so in its condition.
+const QUIET_SECONDS: i64 = 1;
+
+/// What is known of a CodeRun and of what belongs to it.
+#[derive(Debug, Clone)]
+pub struct Observed<'a> {
+    /// The CodeRun.
+    pub run: &'a CodeRun,
+    /// The pod that it has claimed, or else the one made for it.
+    pub pod: PodView,
+    /// Whether that pod is being deleted.
+    pub pod_leaving: bool,
+    /// The link to the pod's runner.
+    pub link: Link,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// The next step for a CodeRun.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Nothing, until something changes or the time has passed.
+    Wait(Duration),
+    /// Make the run's pod.
+    CreatePod {
+        /// The runner image.
+        image: String,
+        /// The limits in force.
+        limits: Limits,
+    },
+    /// Delete a pod that the run was not sent to, so that another one is made.
+    ReplacePod,
+    /// Tell that the run waits.
+    ReportWaiting {
+        /// The condition's reason.
+        reason: &'static str,
+        /// The condition's message.
+        message: String,
+    },
+    /// Dial the pod's runner.
+    Dial(Address),
+    /// Write into the CodeRun that this pod is the run's, before anything is sent to it.
+    Claim {
+        /// The pod.
+        address: Address,
+        /// The limits in force.
+        limits: Limits,
+    },
+    /// Hand the run to the runner.
+    Start(Box<Assignment>),
+    /// Ask the runner to stop the run.
+    Cancel,
+    /// Write the result.
+    Finish(Box<RunResult>),
+    /// Acknowledge the result and remove the pod.
+    CleanUp,
+    /// Delete the CodeRun, whose time is over.
+    DeleteRun,
+}
+
+/// The next step for a CodeRun.
+#[must_use]
+pub fn plan(observed: &Observed<'_>, config: &Config) -> Step {
+    if is_finished(observed.run) {
+        return after_the_end(observed, config);
+    }
+    let (assignment, image) = match assign(observed.run, config) {
+        Ok(assigned) => assigned,
+        Err(result) => return finish(result),
+    };
+    let claimed = observed.run.status.as_ref().is_some_and(|status| status.pod_uid.is_some());
+    if claimed { claimed_run(observed, assignment) } else { unclaimed_run(observed, &assignment, image, config) }
+}
+
+/// Whether the CodeRun has its outcome.
+#[must_use]
+pub fn is_finished(run: &CodeRun) -> bool {
+    run.status.as_ref().is_some_and(|status| status.outcome.is_some())
+}
+
+fn unclaimed_run(observed: &Observed<'_>, assignment: &Assignment, image: String, config: &Config) -> Step {
+    if cancel_requested(observed.run) {
+        return finish(RunResult::failed(Outcome::Cancelled, "the run was cancelled before it started"));
+    }
+    let limits = assignment.limits;
+    let patience = i64::from(config.pod_start_seconds);
+    let age = observed.run.metadata.creation_timestamp.as_ref().map_or(0, |time| seconds(time.0, observed.now));
+    match &observed.pod {
+        PodView::Absent => Step::CreatePod { image, limits },
+        PodView::Waiting { since, message } if seconds(*since, observed.now) >= patience => finish(RunResult::failed(
+            Outcome::PodRejected,
+            format!("no node started the pod within {patience} s: {message}"),
+        )),
+        PodView::Waiting { message, .. } => wait_for_the_pod(observed, age, message),
+        PodView::Ended(ending) if ending.replaceable && age < patience => {
+            if observed.pod_leaving {
+                Step::Wait(Duration::from_secs(1))
+            } else {
+                Step::ReplacePod
+            }
+        }
+        PodView::Stuck(ending) | PodView::Ended(ending) => finish(ended(ending)),
+        PodView::Leaving { .. } => Step::Wait(Duration::from_secs(1)),
+        PodView::Running(address) => match &observed.link {
+            Link::None => Step::Dial(address.clone()),
+            Link::Connected => Step::Claim { address: address.clone(), limits },
+            Link::Dialling { since, error } if seconds(*since, observed.now) >= patience => {
+                finish(RunResult::failed(Outcome::RunnerFailed, format!("the runner can't be reached: {error}")))
+            }
+            Link::Dialling { error, .. } => wait_for_the_pod(observed, age, error),
+            Link::Refused => Step::ReplacePod,
+            Link::Running { .. } | Link::Finished(_) => Step::Wait(Duration::from_secs(1)),
+        },
+    }
+}
+
+fn wait_for_the_pod(observed: &Observed<'_>, age: i64, message: &str) -> Step {
+    let told = observed.run.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
+    if age > QUIET_SECONDS && !told {
+        return Step::ReportWaiting { reason: "PodPending", message: format!("waiting for the pod: {message}") };
+    }
+    Step::Wait(Duration::from_secs(if told { 10 } else { 1 }))
+}
+
+fn claimed_run(observed: &Observed<'_>, assignment: Assignment) -> Step {
+    let limits = assignment.limits;
+    let patience = i64::from(2 * limits.timeout_seconds + GRACE_SECONDS);
+    if let Link::Finished(transcript) = &observed.link
+        && let Some(result) = &transcript.result
+    {
+        return finish(explained(result, observed));
+    }
+    match &observed.pod {
+        PodView::Absent => finish(RunResult::failed(
+            Outcome::NodeLost,
+            "the pod that had the run is gone: its node was lost, or someone deleted it",
+        )),
+        PodView::Stuck(ending) | PodView::Ended(ending) | PodView::Leaving { ending, .. } => finish(ended(ending)),
+        PodView::Waiting { .. } => Step::Wait(Duration::from_secs(1)),
+        PodView::Running(address) => match &observed.link {
+            Link::None => Step::Dial(address.clone()),
+            Link::Connected => Step::Start(Box::new(assignment)),
+            Link::Refused => {
+                finish(RunResult::failed(Outcome::RunnerFailed, "the pod that had the run has accepted another one"))
+            }
+            Link::Dialling { since, error } if seconds(*since, observed.now) >= patience => {
+                finish(RunResult::failed(Outcome::RunnerFailed, format!("the runner can't be reached: {error}")))
+            }
+            Link::Running { since } if seconds(*since, observed.now) >= patience => finish(RunResult::failed(
+                Outcome::RunnerFailed,
+                format!("the runner gave no result within {patience} s"),
+            )),
+            Link::Running { .. } if cancel_requested(observed.run) => Step::Cancel,
+            Link::Dialling { .. } | Link::Running { .. } | Link::Finished(_) => Step::Wait(Duration::from_secs(10)),
+        },
+    }
+}
+
+/// A runner that is told to end cancels its run; when nobody asked for that, the pod's end is the reason.
+fn explained(result: &RunResult, observed: &Observed<'_>) -> RunResult {
+    if result.outcome != Outcome::Cancelled || cancel_requested(observed.run) {
+        return result.clone();
+    }
+    let (outcome, error) = match &observed.pod {
+        PodView::Ended(ending) | PodView::Leaving { ending, .. } => (ending.outcome, ending.message.clone()),
+        PodView::Absent => (Outcome::NodeLost, "the pod that had the run was deleted".into()),
+        _ => (Outcome::RunnerFailed, "the runner was told to end from outside, its pod deleted perhaps".into()),
+    };
+    RunResult { outcome, error, ..result.clone() }
+}
+
+fn after_the_end(observed: &Observed<'_>, config: &Config) -> Step {
+    let pod_stands = observed.pod != PodView::Absent && !observed.pod_leaving;
+    if pod_stands || observed.link != Link::None {
+        return Step::CleanUp;
+    }
+    let ttl = observed.run.spec.ttl_seconds_after_finished.unwrap_or(config.retention.ttl_seconds);
+    let end = observed.run.status.as_ref().and_then(|status| status.completion_time.as_ref());
+    let age = end.map_or(i64::MAX, |end| seconds(end.0, observed.now));
+    match u64::try_from(i64::from(ttl) - age.min(i64::from(u32::MAX))) {
+        Ok(left @ 1..) => Step::Wait(Duration::from_secs(left)),
+        _ => Step::DeleteRun,
+    }
+}
+
+/// Looks up, checks and clamps everything that a runner needs, and names the image that has it.
+fn assign(run: &CodeRun, config: &Config) -> Result<(Assignment, String), RunResult> {
+    let request = RunRequest::from(&run.spec);
+    let served = locus_languages::all().iter().filter(|language| config.images.contains_key(&language.id));
+    let language = locus_languages::find(served, &request.language)
+        .map_err(|error| RunResult::failed(Outcome::UnknownLanguage, error.to_string()))?;
+    let files = request
+        .sources(&language.file_name)
+        .map_err(|error| RunResult::failed(Outcome::InvalidRequest, error.to_string()))?;
+    let assignment = Assignment {
+        uid: run.metadata.uid.clone().unwrap_or_default(),
+        program: language.program(),
+        files,
+        stdin: request.stdin,
+        args: request.args,
+        env: request.env,
+        compile_args: request.compile_args,
+        limits: limits(request.limits, language, config),
+    };
+    Ok((assignment, config.images[&language.id].clone()))
+}
+
+fn limits(request: LimitsRequest, language: &Language, config: &Config) -> Limits {
+    let bounds = &config.limits;
+    Limits::clamp(request, Limits::clamp(language.limits, bounds.default, bounds.maximum), bounds.maximum)
+}
+
+fn ended(ending: &Ending) -> RunResult {
+    RunResult::failed(ending.outcome, ending.message.clone())
+}
+
+fn finish(result: RunResult) -> Step {
+    Step::Finish(Box::new(result))
+}
+
+fn cancel_requested(run: &CodeRun) -> bool {
+    run.spec.cancel_requested.unwrap_or(false)
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> i64 {
+    to.duration_since(from).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use k8s_openapi::jiff::{SignedDuration, Timestamp};
+    use locus_api::CodeRun;
+    use locus_core::{Outcome, RunResult, Transcript};
+    use serde_json::{Value, json};
+
+    use super::{Observed, Step, plan};
+    use crate::config::Config;
+    use crate::links::Link;
+    use crate::pod_view::{Address, Ending, PodView};
+
+    const CREATED: &str = "2026-01-01T00:00:00Z";
+
+    fn now(seconds: i64) -> Timestamp {
+        CREATED.parse::<Timestamp>().expect("a time") + SignedDuration::from_secs(seconds)
+    }
+
+    fn run(spec: &Value, status: &Value) -> CodeRun {
+        let mut spec_value = json!({"language": "python", "code": "print(1)"});
+        spec_value.as_object_mut().expect("an object").extend(spec.as_object().expect("an object").clone());
+        serde_json::from_value(json!({
+            "apiVersion": "locus.dev/v1alpha1", "kind": "CodeRun",
+            "metadata": {"name": "hello", "namespace": "team", "uid": "u1", "creationTimestamp": CREATED},
+            "spec": spec_value, "status": status
+        }))
+        .expect("a CodeRun")
+    }
+
+    fn step(run: &CodeRun, pod: PodView, link: Link, at: i64) -> Step {
+        plan(&Observed { run, pod, pod_leaving: false, link, now: now(at) }, &Config::default())
+    }
+
+    fn running() -> PodView {
+        PodView::Running(address())
+    }
+
+    fn address() -> Address {
+        Address { pod_name: "run-u1".into(), pod_uid: "p1".into(), ip: "10.0.0.9".into(), public_keys: "k".into() }
+    }
+
+    fn ending(outcome: Outcome, replaceable: bool) -> Ending {
+        Ending { outcome, message: "told".into(), replaceable }
+    }
+
+    fn finished(result: RunResult) -> Link {
+        Link::Finished(Arc::new(Transcript { result: Some(result), ..Transcript::default() }))
+    }
+
+    fn outcome(step: &Step) -> Option<Outcome> {
+        if let Step::Finish(result) = step { Some(result.outcome) } else { None }
+    }
+
+    fn claimed() -> Value {
+        json!({"podName": "run-u1", "podUID": "p1", "phase": "Running"})
+    }
+
+    #[test]
+    fn a_run_goes_from_pod_to_claim_to_start_to_result() {
+        let new = run(&json!({}), &json!({"phase": "Pending"}));
+        assert!(matches!(step(&new, PodView::Absent, Link::None, 0), Step::CreatePod { .. }));
+        assert_eq!(step(&new, running(), Link::None, 0), Step::Dial(address()));
+        assert!(matches!(step(&new, running(), Link::Connected, 0), Step::Claim { .. }));
+        let claimed = run(&json!({}), &claimed());
+        let Step::Start(assignment) = step(&claimed, running(), Link::Connected, 0) else { panic!("it starts") };
+        assert_eq!((assignment.uid.as_str(), assignment.program.language.as_str()), ("u1", "python"));
+        let link = finished(RunResult::failed(Outcome::NonZeroExit, "status 3"));
+        assert_eq!(outcome(&step(&claimed, running(), link, 0)), Some(Outcome::NonZeroExit));
+    }
+
+    #[test]
+    fn nothing_is_sent_before_the_claim_stands() {
+        let new = run(&json!({}), &json!({}));
+        for link in [Link::None, Link::Connected, Link::Refused, Link::Running { since: now(0) }] {
+            assert!(!matches!(step(&new, running(), link, 0), Step::Start(_)));
+        }
+    }
+
+    #[test]
+    fn a_claimed_run_is_never_given_another_pod() {
+        let run = run(&json!({}), &claimed());
+        let gone = [
+            (PodView::Absent, Outcome::NodeLost),
+            (PodView::Ended(ending(Outcome::PodEvicted, true)), Outcome::PodEvicted),
+            (PodView::Ended(ending(Outcome::NodeLost, true)), Outcome::NodeLost),
+            (PodView::Ended(ending(Outcome::RunnerFailed, false)), Outcome::RunnerFailed),
+            (PodView::Leaving { address: address(), ending: ending(Outcome::PodEvicted, true) }, Outcome::PodEvicted),
+        ];
+        for (pod, expected) in gone {
+            for link in [Link::None, Link::Connected, Link::Running { since: now(0) }] {
+                assert_eq!(outcome(&step(&run, pod.clone(), link, 0)), Some(expected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_pod_that_no_run_was_sent_to_is_replaced_for_a_while() {
+        let run = run(&json!({}), &json!({}));
+        let evicted = PodView::Ended(ending(Outcome::PodEvicted, true));
+        assert_eq!(step(&run, evicted.clone(), Link::None, 10), Step::ReplacePod);
+        assert_eq!(outcome(&step(&run, evicted, Link::None, 300)), Some(Outcome::PodEvicted));
+        let failed = PodView::Ended(ending(Outcome::RunnerFailed, false));
+        assert_eq!(outcome(&step(&run, failed, Link::None, 10)), Some(Outcome::RunnerFailed));
+    }
+
+    #[test]
+    fn what_can_not_run_ends_without_a_pod() {
+        for (spec, expected) in [
+            (json!({"language": "cobol"}), Outcome::UnknownLanguage),
+            (json!({"files": [{"name": "a", "content": "b"}]}), Outcome::InvalidRequest),
+            (json!({"cancelRequested": true}), Outcome::Cancelled),
+        ] {
+            let run = run(&spec, &json!({}));
+            assert_eq!(outcome(&step(&run, PodView::Absent, Link::None, 0)), Some(expected), "{spec}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_waits_is_told_so_once_and_ends_when_no_node_takes_it() {
+        let pending = PodView::Waiting { since: now(0), message: "0/1 nodes".into() };
+        let new = run(&json!({}), &json!({"phase": "Pending"}));
+        assert_eq!(step(&new, pending.clone(), Link::None, 1), Step::Wait(Duration::from_secs(1)));
+        assert!(matches!(step(&new, pending.clone(), Link::None, 2), Step::ReportWaiting { .. }));
+        let told = run(
+            &json!({}),
+            &json!({"conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "PodPending",
+                "message": "", "lastTransitionTime": CREATED}]}),
+        );
+        assert!(matches!(step(&told, pending.clone(), Link::None, 2), Step::Wait(_)));
+        assert_eq!(outcome(&step(&told, pending, Link::None, 300)), Some(Outcome::PodRejected));
+    }
+
+    #[test]
+    fn cancelling_a_running_run_asks_its_runner() {
+        let run = run(&json!({"cancelRequested": true}), &claimed());
+        assert_eq!(step(&run, running(), Link::Running { since: now(0) }, 1), Step::Cancel);
+    }
+
+    #[test]
+    fn a_runner_that_stops_unasked_is_explained_by_its_pod() {
+        let run = run(&json!({}), &claimed());
+        let link = finished(RunResult::failed(Outcome::Cancelled, "stopped"));
+        let pod = PodView::Leaving { address: address(), ending: ending(Outcome::PodEvicted, true) };
+        assert_eq!(outcome(&step(&run, pod, link.clone(), 0)), Some(Outcome::PodEvicted));
+        assert_eq!(outcome(&step(&run, running(), link, 0)), Some(Outcome::RunnerFailed));
+    }
+
+    #[test]
+    fn a_runner_that_does_not_answer_ends_the_run_after_its_limits_and_a_grace() {
+        let run = run(&json!({"limits": {"timeoutSeconds": 5}}), &claimed());
+        for link in [Link::Dialling { since: now(0), error: "refused".into() }, Link::Running { since: now(0) }] {
+            assert!(matches!(step(&run, running(), link.clone(), 69), Step::Wait(_)));
+            assert_eq!(outcome(&step(&run, running(), link, 70)), Some(Outcome::RunnerFailed));
+        }
+    }
+
+    #[test]
+    fn a_finished_run_is_cleaned_up_then_kept_for_its_time() {
+        let status = json!({"outcome": "Completed", "completionTime": CREATED});
+        let done = run(&json!({"ttlSecondsAfterFinished": 60}), &status);
+        assert_eq!(step(&done, running(), Link::None, 0), Step::CleanUp);
+        assert_eq!(step(&done, PodView::Absent, Link::Connected, 0), Step::CleanUp);
+        assert_eq!(step(&done, PodView::Absent, Link::None, 20), Step::Wait(Duration::from_secs(40)));
+        assert_eq!(step(&done, PodView::Absent, Link::None, 60), Step::DeleteRun);
+        let default = run(&json!({}), &status);
+        assert_eq!(step(&default, PodView::Absent, Link::None, 3600), Step::DeleteRun);
+    }
+}

@@ -1,0 +1,263 @@
+//! From a CodeRun to its pod. The pod knows nothing of the program: code arrives over the runner's HTTP.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, LocalObjectReference,
+    ObjectFieldSelector, Pod, PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
+    Toleration, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::api::ObjectMeta;
+use locus_api::labels;
+use locus_core::Limits;
+
+use crate::config::Config;
+
+/// The port that runners listen on.
+pub const RUNNER_PORT: u16 = 7070;
+
+/// Memory that the runner itself may need beside the run, in bytes.
+const RUNNER_BYTES: u64 = 32 << 20;
+
+/// Seconds after which a pod leaves a node that does not answer.
+const UNREACHABLE_SECONDS: i64 = 30;
+
+/// The run that a pod is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct PodRequest<'a> {
+    /// The CodeRun's UID.
+    pub run_uid: &'a str,
+    /// The CodeRun's namespace.
+    pub run_namespace: &'a str,
+    /// The CodeRun's name.
+    pub run_name: &'a str,
+    /// The runner image.
+    pub image: &'a str,
+    /// The limits in force.
+    pub limits: Limits,
+    /// The user id that is the pod's own.
+    pub user: i64,
+    /// The public keys that the runner accepts tokens of.
+    pub public_keys: &'a str,
+}
+
+/// The name of a run's pod. It is derived from the UID, so that two operators, or one that forgot,
+/// can't make two pods for a run.
+#[must_use]
+pub fn name(run_uid: &str) -> String {
+    format!("run-{run_uid}")
+}
+
+/// The pod of a run.
+#[must_use]
+pub fn build(request: PodRequest<'_>, config: &Config) -> Pod {
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(name(request.run_uid)),
+            namespace: Some(config.run_namespace.clone()),
+            labels: Some(map([
+                (labels::MANAGED_BY, labels::OPERATOR),
+                (labels::COMPONENT, labels::RUNNER),
+                (labels::CODERUN_UID, request.run_uid),
+                (labels::CODERUN_NAMESPACE, request.run_namespace),
+            ])),
+            annotations: Some(map([
+                (labels::CODERUN_NAME, request.run_name),
+                (labels::PUBLIC_KEY, request.public_keys),
+                // A run can't be moved: an autoscaler that removes its node would end it.
+                ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+            ])),
+            ..ObjectMeta::default()
+        },
+        spec: Some(spec(request, config)),
+        status: None,
+    }
+}
+
+fn spec(request: PodRequest<'_>, config: &Config) -> PodSpec {
+    let settings = &config.pod;
+    let secret = |name: &String| LocalObjectReference { name: name.clone() };
+    PodSpec {
+        containers: vec![container(request, config)],
+        restart_policy: Some("Never".into()),
+        // The runner keeps the run's own deadline; this one ends a pod whose runner or operator is gone.
+        active_deadline_seconds: Some(
+            i64::from(config.pod_start_seconds)
+                + 2 * i64::from(request.limits.timeout_seconds)
+                + i64::from(config.retention.linger_seconds),
+        ),
+        termination_grace_period_seconds: Some(1),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        service_account_name: non_empty(&settings.service_account_name),
+        dns_policy: Some("Default".into()),
+        hostname: Some("locus".into()),
+        image_pull_secrets: Some(settings.image_pull_secrets.iter().map(secret).collect()),
+        node_selector: Some(settings.node_selector.clone()),
+        priority_class_name: non_empty(&settings.priority_class_name),
+        runtime_class_name: non_empty(&settings.runtime_class_name),
+        tolerations: Some(settings.tolerations.iter().cloned().chain(unreachable_tolerations()).collect()),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(request.user),
+            run_as_group: Some(request.user),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), localhost_profile: None }),
+            ..PodSecurityContext::default()
+        }),
+        volumes: Some(vec![memory_volume("work", settings.tmp_bytes), memory_volume("tmp", settings.tmp_bytes)]),
+        ..PodSpec::default()
+    }
+}
+
+fn container(request: PodRequest<'_>, config: &Config) -> Container {
+    let settings = &config.pod;
+    let memory = request.limits.memory_bytes + 2 * settings.tmp_bytes + RUNNER_BYTES;
+    let mount =
+        |name: &str, path: &str| VolumeMount { name: name.into(), mount_path: path.into(), ..VolumeMount::default() };
+    Container {
+        name: "runner".into(),
+        image: Some(request.image.into()),
+        image_pull_policy: non_empty(&settings.image_pull_policy),
+        ports: Some(vec![ContainerPort {
+            name: Some("runner".into()),
+            container_port: RUNNER_PORT.into(),
+            ..ContainerPort::default()
+        }]),
+        env: Some(vec![
+            EnvVar {
+                name: "LOCUS_POD_UID".into(),
+                value_from: Some(EnvVarSource {
+                    field_ref: Some(ObjectFieldSelector { field_path: "metadata.uid".into(), api_version: None }),
+                    ..EnvVarSource::default()
+                }),
+                value: None,
+            },
+            variable("LOCUS_PUBLIC_KEYS", request.public_keys.into()),
+            variable("LOCUS_LINGER_SECONDS", config.retention.linger_seconds.to_string()),
+        ]),
+        resources: Some(ResourceRequirements {
+            requests: Some(quantities([("cpu", &settings.cpu_request), ("memory", &settings.memory_request)])),
+            limits: Some(quantities([("cpu", &settings.cpu_limit), ("memory", &memory.to_string())])),
+            claims: None,
+        }),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+            ..SecurityContext::default()
+        }),
+        volume_mounts: Some(vec![mount("work", "/work"), mount("tmp", "/tmp")]),
+        ..Container::default()
+    }
+}
+
+/// Without these a pod waits five minutes on a dead node, and its run with it.
+fn unreachable_tolerations() -> impl Iterator<Item = Toleration> {
+    ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"].into_iter().map(|key| Toleration {
+        key: Some(key.into()),
+        operator: Some("Exists".into()),
+        effect: Some("NoExecute".into()),
+        toleration_seconds: Some(UNREACHABLE_SECONDS),
+        value: None,
+    })
+}
+
+fn memory_volume(name: &str, bytes: u64) -> Volume {
+    Volume {
+        name: name.into(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: Some("Memory".into()),
+            size_limit: Some(Quantity(bytes.to_string())),
+        }),
+        ..Volume::default()
+    }
+}
+
+fn variable(name: &str, value: String) -> EnvVar {
+    EnvVar { name: name.into(), value: Some(value), value_from: None }
+}
+
+fn non_empty(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn map<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn quantities<const N: usize>(pairs: [(&str, &String); N]) -> BTreeMap<String, Quantity> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), Quantity(value.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use locus_core::Limits;
+
+    use super::{PodRequest, build};
+    use crate::config::Config;
+
+    fn pod(config: &Config) -> serde_json::Value {
+        let request = PodRequest {
+            run_uid: "u1",
+            run_namespace: "team",
+            run_name: "hello",
+            image: "image:1",
+            limits: Limits::DEFAULT,
+            user: 100_007,
+            public_keys: "key",
+        };
+        serde_json::to_value(build(request, config)).expect("a pod serializes")
+    }
+
+    #[test]
+    fn the_pod_meets_the_restricted_pod_security_standard() {
+        let pod = pod(&Config::default());
+        let spec = &pod["spec"];
+        assert_eq!(spec["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(spec["securityContext"]["runAsUser"], 100_007);
+        assert_eq!(spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+        assert_eq!(spec["automountServiceAccountToken"], false);
+        assert_eq!(spec["enableServiceLinks"], false);
+        assert_eq!(spec["restartPolicy"], "Never");
+        let container = &spec["containers"][0]["securityContext"];
+        assert_eq!(container["allowPrivilegeEscalation"], false);
+        assert_eq!(container["readOnlyRootFilesystem"], true);
+        assert_eq!(container["capabilities"]["drop"][0], "ALL");
+    }
+
+    #[test]
+    fn the_pod_is_bounded_in_time_memory_and_disk() {
+        let pod = pod(&Config::default());
+        let spec = &pod["spec"];
+        assert_eq!(spec["activeDeadlineSeconds"], 300 + 60 + 3600);
+        let memory = (256 + 2 * 64 + 32) << 20;
+        assert_eq!(spec["containers"][0]["resources"]["limits"]["memory"], memory.to_string());
+        for volume in spec["volumes"].as_array().expect("the pod has volumes") {
+            assert_eq!(volume["emptyDir"]["medium"], "Memory");
+            assert_eq!(volume["emptyDir"]["sizeLimit"], (64 << 20).to_string());
+        }
+    }
+
+    #[test]
+    fn settings_reach_the_pod_and_empty_ones_stay_out() {
+        let mut config = Config::default();
+        assert!(pod(&config)["spec"].get("runtimeClassName").is_none());
+        config.pod.runtime_class_name = "gvisor".into();
+        config.pod.priority_class_name = "low".into();
+        config.pod.image_pull_secrets = vec!["registry".into()];
+        let pod = pod(&config);
+        assert_eq!(pod["spec"]["runtimeClassName"], "gvisor");
+        assert_eq!(pod["spec"]["priorityClassName"], "low");
+        assert_eq!(pod["spec"]["imagePullSecrets"][0]["name"], "registry");
+    }
+
+    #[test]
+    fn the_pod_names_its_run_and_nothing_of_its_program() {
+        let pod = pod(&Config::default());
+        assert_eq!(pod["metadata"]["name"], "run-u1");
+        assert_eq!(pod["metadata"]["labels"]["locus.dev/coderun-uid"], "u1");
+        assert_eq!(pod["metadata"]["labels"]["locus.dev/coderun-namespace"], "team");
+        assert_eq!(pod["metadata"]["annotations"]["locus.dev/coderun-name"], "hello");
+    }
+}
