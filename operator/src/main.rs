@@ -16,6 +16,7 @@ use locus_operator::config::Config;
 use locus_operator::keys::Keys;
 use locus_operator::links::Links;
 use locus_operator::metrics::Metrics;
+use locus_operator::pod::RUNNER_PORT;
 use locus_operator::reconcile::Operator;
 use locus_operator::runner_client::{Dialler, Route};
 use locus_operator::status::STATUS_BYTES;
@@ -54,7 +55,7 @@ async fn main() -> anyhow::Result<()> {
     let (pods, pod_writer) = reflector::store::<Pod>();
     let (wake, woken) = futures::channel::mpsc::unbounded();
     let route = if in_cluster {
-        Route::Direct
+        Route::Direct { port: RUNNER_PORT }
     } else {
         tracing::info!("not inside a cluster: runners are reached by port-forward, which is slower");
         Route::PortForward(Api::namespaced(client.clone(), &config.run_namespace))

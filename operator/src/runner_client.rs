@@ -76,7 +76,10 @@ pub struct Dialler {
 #[derive(Clone)]
 pub enum Route {
     /// Over the cluster's network.
-    Direct,
+    Direct {
+        /// The port that runners listen on.
+        port: u16,
+    },
     /// Through the API server, from outside the cluster.
     PortForward(Api<Pod>),
 }
@@ -119,9 +122,9 @@ impl RunnerClient {
     async fn dial(&self) -> Result<Box<dyn Stream>, RunnerError> {
         let failed = |error: &dyn std::fmt::Display| RunnerError::Connect(error.to_string());
         match &self.dialler.route {
-            Route::Direct => {
+            Route::Direct { port } => {
                 let ip = self.address.ip.parse::<std::net::IpAddr>().map_err(|error| failed(&error))?;
-                let stream = TcpStream::connect((ip, RUNNER_PORT)).await.map_err(|error| failed(&error))?;
+                let stream = TcpStream::connect((ip, *port)).await.map_err(|error| failed(&error))?;
                 stream.set_nodelay(true).map_err(|error| failed(&error))?;
                 Ok(Box::new(stream))
             }
