@@ -10,6 +10,7 @@ pub const SUCCEEDED: &str = "Succeeded";
 /// How far the run is, and its result.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a field of the wire format")]
 pub struct CodeRunStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]

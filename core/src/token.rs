@@ -3,6 +3,8 @@
 //! A token is `<claims>.<signature>`, both base64url without padding; the claims are JSON and the
 //! signature is Ed25519 over the first part as it stands. The pod holds public keys only.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding};
@@ -191,7 +193,11 @@ impl TokenVerifier {
 /// The sha256 of a body in lower-case hex, as it stands in [`Claims::body`].
 #[must_use]
 pub fn body_digest(body: &[u8]) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(body).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

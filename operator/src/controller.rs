@@ -87,9 +87,8 @@ async fn chores(
     mut forgotten: futures::channel::mpsc::UnboundedReceiver<CodeRun>,
     ready: Arc<AtomicBool>,
 ) {
-    if runs.wait_until_ready().await.is_err() || operator.pods.wait_until_ready().await.is_err() {
-        return;
-    }
+    filled(&runs).await;
+    filled(&operator.pods).await;
     ready.store(true, Ordering::Relaxed);
     tracing::info!(coderuns = runs.state().len(), pods = operator.pods.state().len(), "watching");
     let forget = async {
@@ -100,6 +99,15 @@ async fn chores(
         }
     };
     tokio::join!(forget, sweep(&operator, &runs));
+}
+
+/// Waits until a store has been filled. A store wakes only one of those who wait for it, and the controller waits
+/// too: so this one looks again and again.
+async fn filled<K>(store: &Store<K>)
+where
+    K: reflector::Lookup<DynamicType = ()> + Clone + 'static,
+{
+    while tokio::time::timeout(Duration::from_millis(50), store.wait_until_ready()).await.is_err() {}
 }
 
 /// The CodeRun that a pod was made for.

@@ -68,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
         metrics: metrics.clone(),
         users: Users::default(),
         written: Mutex::default(),
+        deleted: Mutex::default(),
         client,
         config,
         keys,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -29,6 +29,9 @@ use crate::users::Users;
 /// The most steps of one CodeRun before others have their turn.
 const STEPS: usize = 8;
 
+/// The time within which the watch shows that a pod is being deleted.
+const UNSEEN: Duration = Duration::from_secs(5);
+
 /// The smallest budget that a status is tried with.
 const SMALLEST_STATUS: usize = 16 * 1024;
 
@@ -48,6 +51,8 @@ pub struct Operator {
     pub users: Users,
     /// CodeRuns as this operator last wrote them, for as long as the watch has not caught up.
     pub written: Mutex<HashMap<String, Arc<CodeRun>>>,
+    /// Pods that were deleted lately, for as long as the watch may not show it.
+    pub deleted: Mutex<HashMap<String, Instant>>,
     /// Writes Events.
     pub recorder: Recorder,
     /// Counts.
@@ -207,7 +212,7 @@ impl Operator {
         match created {
             Ok(_) => Ok(Duration::from_secs(2)),
             Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(Duration::from_secs(1)),
-            Err(kube::Error::Api(answer)) if answer.code == 403 && answer.message.contains("exceeded quota") => {
+            Err(kube::Error::Api(answer)) if answer.code == 403 && answer.message.contains("quota") => {
                 self.report_queued(run, &answer.message).await?;
                 Ok(Duration::from_secs(1))
             }
@@ -299,9 +304,21 @@ impl Operator {
     }
 
     async fn delete_pod(&self, run: &CodeRun) -> Result<(), ReconcileError> {
+        let name = pod::name(uid(run));
+        {
+            let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+            deleted.retain(|_, since| since.elapsed() < UNSEEN);
+            if deleted.contains_key(&name) {
+                return Ok(());
+            }
+            deleted.insert(name.clone(), Instant::now());
+        }
         self.metrics.write("pods", "delete");
-        let deleted = self.pod_api().delete(&pod::name(uid(run)), &DeleteParams::default()).await;
-        ignore_missing(deleted.map(drop)).map_err(|source| failed("deletion of the pod", run, source))
+        let answer = self.pod_api().delete(&name, &DeleteParams::default()).await;
+        if answer.is_err() {
+            self.deleted.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        }
+        ignore_missing(answer.map(drop)).map_err(|source| failed("deletion of the pod", run, source))
     }
 
     async fn delete_run(&self, run: &CodeRun) -> Result<(), ReconcileError> {

@@ -192,6 +192,7 @@ impl World {
             metrics: Arc::new(Metrics::default()),
             users: Users::default(),
             written: Mutex::default(),
+            deleted: Mutex::default(),
             client,
             config: Config::default(),
             keys,

@@ -1,95 +1,102 @@
-//! A run as a child of another server: that server's own binary, started again as the runner of one run. It holds
-//! no other run, so that it can take down everything below it, and no program runs inside the server itself.
+//! A run in a process of its own, started by a server that has no cluster: the server re-executes its
+//! own binary into [`crate::main`], so that a program never runs inside the server's process.
 
 use std::io;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use locus_core::{Assignment, Event, Outcome, RunResult};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// The first argument of a binary that is started as a runner. Its main looks at it before any thread exists, and
-/// hands what follows to [`crate::main`].
+/// The first argument that leads a binary into [`crate::main`] with the arguments after it.
 pub const EMBEDDED_COMMAND: &str = "__runner";
 
-/// A run that takes place in a child process. Dropping it ends the run.
+/// A run in a process of its own. Dropping it cancels the run.
 #[derive(Debug)]
 pub struct EmbeddedRun {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     finished: bool,
+    cancelled: AtomicBool,
 }
 
-/// Starts a run in a child process. Called inside a tokio runtime.
+/// Starts a run. The binary that calls this must lead [`EMBEDDED_COMMAND`] into [`crate::main`], and
+/// a tokio runtime must be running.
 ///
 /// # Errors
-/// When the process can't be made.
+/// When no process can be started, or this is not Linux.
 pub fn launch(assignment: &Assignment) -> io::Result<EmbeddedRun> {
-    let body = serde_json::to_vec(assignment)?;
-    // The running binary, also after a new build has replaced its file.
-    let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
-    let mut command = Command::new(program);
+    if !cfg!(target_os = "linux") {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"));
+    }
+    let json = serde_json::to_vec(assignment)?;
+    // The link names the binary even after a new version took its place on disk.
+    let mut command = Command::new("/proc/self/exe");
     command.args([EMBEDDED_COMMAND, "exec"]).env_clear();
-    for name in ["PATH", "HOME", "TMPDIR"] {
+    for name in ["PATH", "HOME", "LANG"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
     }
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        // Its own group: a Ctrl-C for the server reaches the run through the server, which ends it in order.
-        .process_group(0)
-        .spawn()?;
-    let missing = || io::Error::other("the runner has no pipe");
-    let mut stdin = child.stdin.take().ok_or_else(missing)?;
-    let stdout = child.stdout.take().ok_or_else(missing)?;
-    // A runner that dies early tells by ending its events.
-    tokio::spawn(async move { stdin.write_all(&body).await });
-    Ok(EmbeddedRun { child, lines: BufReader::new(stdout).lines(), finished: false })
+    // Killed on drop it would leave the program behind: it is told to stop instead and cleans up.
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(false).spawn()?;
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(io::Error::other("the process has no pipes"));
+    };
+    tokio::spawn(async move {
+        // A child that died meanwhile shows in its events.
+        let _ = stdin.write_all(&json).await;
+    });
+    Ok(EmbeddedRun { child, lines: BufReader::new(stdout).lines(), finished: false, cancelled: AtomicBool::new(false) })
 }
 
 impl EmbeddedRun {
-    /// The next event; `None` after the last one. A runner that dies is told as a result.
+    /// The next event; `None` after the run has finished. A process that dies without a result
+    /// finishes with [`Outcome::RunnerFailed`].
     pub async fn next_event(&mut self) -> Option<io::Result<Event>> {
         if self.finished {
             return None;
         }
         let event = match self.lines.next_line().await {
-            Ok(Some(line)) => serde_json::from_str(&line).map_err(io::Error::other),
-            Ok(None) => {
-                let end = self.child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
-                let error = format!("the runner ended before it gave a result ({end})");
-                Ok(Event::Finished { result: RunResult::failed(Outcome::RunnerFailed, error) })
-            }
-            Err(error) => Err(error),
+            Ok(Some(line)) => match serde_json::from_str(&line) {
+                Ok(event) => event,
+                Err(error) => return Some(Err(error.into())),
+            },
+            Ok(None) => Event::Finished { result: self.died().await },
+            Err(error) => return Some(Err(error)),
         };
-        self.finished = matches!(event, Err(_) | Ok(Event::Finished { .. }));
-        Some(event)
+        self.finished = matches!(event, Event::Finished { .. });
+        Some(Ok(event))
     }
 
-    /// Asks the run to stop; its result then says so.
+    /// Asks the run to stop; it then finishes as [`Outcome::Cancelled`].
     pub fn cancel(&self) {
-        self.signal();
-    }
-
-    #[cfg(unix)]
-    fn signal(&self) {
-        let pid = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
-        if let Some(pid) = pid {
-            // A runner that has ended already needs no signal.
+        self.cancelled.store(true, Ordering::Relaxed);
+        #[cfg(target_os = "linux")]
+        if let Some(pid) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)) {
+            // It can only fail when the process has ended, which is what is wanted.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
     }
 
-    #[cfg(not(unix))]
-    fn signal(&self) {}
+    async fn died(&mut self) -> RunResult {
+        let how = match self.child.wait().await {
+            // It was told to stop before it could listen: nothing of the run has started.
+            Ok(_) if self.cancelled.load(Ordering::Relaxed) => {
+                return RunResult::failed(Outcome::Cancelled, "the run was cancelled");
+            }
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        RunResult::failed(Outcome::RunnerFailed, format!("the runner's process ended without a result: {how}"))
+    }
 }
 
 impl Drop for EmbeddedRun {
-    /// The runner takes its run down when it is told to end; killing the runner itself would leave that undone.
     fn drop(&mut self) {
-        self.cancel();
+        if !self.finished {
+            self.cancel();
+        }
     }
 }

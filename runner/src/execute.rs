@@ -1,278 +1,154 @@
-//! A run from its beginning to its end: files, compile step, program, result.
+//! One run, from its files to its result.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use locus_core::{Assignment, CompileResult, Event, Limits, Outcome, RunResult, Usage};
-use rustix::event::{EventfdFlags, eventfd};
+use locus_core::{Assignment, CompileResult, Event, InvalidRequest, Outcome, RunRequest, RunResult};
 
-use crate::child;
-use crate::supervise::{Ended, Stop, Stream, supervise};
-use crate::work;
+use crate::output::Stream;
+use crate::signals::Cancel;
+use crate::spawn::Confines;
+use crate::step::{Step, StepError};
+use crate::verdict;
+use crate::workdir::WorkDir;
 
-/// The most bytes that are kept of each of a compiler's streams.
-const COMPILER_BYTES: u64 = 64 * 1024;
+/// What a pod's programs are looked up on.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Where a run takes place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Place {
-    /// In a pod that is the run's own: its container bounds memory, its user counts processes.
-    Pod,
-    /// On somebody's machine.
-    Embedded,
+    /// In a pod, in a folder of its own that goes with it.
+    Pod(PathBuf),
+    /// On a host, in a temporary folder, with the host's `PATH`.
+    Host,
 }
 
-/// Asks a run to stop.
-#[derive(Debug, Clone)]
-pub struct Cancel(Arc<OwnedFd>);
+/// Why a run did not take place.
+#[derive(Debug, thiserror::Error)]
+enum ExecuteError {
+    #[error(transparent)]
+    Request(#[from] InvalidRequest),
+    #[error("the work folder can't be made: {0}")]
+    Folder(io::Error),
+    #[error("file {name:?} can't be written: {source}")]
+    File { name: String, source: io::Error },
+    #[error(transparent)]
+    Step(#[from] StepError),
+}
 
-impl Cancel {
-    /// One that [`Cancel::request`] triggers.
-    ///
-    /// # Errors
-    /// When the kernel has no descriptor left.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
-    }
-
-    /// One that SIGTERM or SIGINT to this process triggers. Called before any thread is started.
-    ///
-    /// # Errors
-    /// When the kernel has no descriptor left.
-    #[allow(unsafe_code)]
-    pub fn on_signals() -> io::Result<Self> {
-        use std::os::fd::FromRawFd as _;
-        // SAFETY: the set is made by sigemptyset before it is read; the calls keep no pointer to it; the descriptor
-        // is new and owned by nobody else.
-        unsafe {
-            let mut set = std::mem::zeroed();
-            libc::sigemptyset(&raw mut set);
-            libc::sigaddset(&raw mut set, libc::SIGTERM);
-            libc::sigaddset(&raw mut set, libc::SIGINT);
-            if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
-                return Err(io::Error::last_os_error());
+impl ExecuteError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Request(_) => Outcome::InvalidRequest,
+            // Longer than the kernel lets arguments and environment be.
+            Self::Step(StepError::Start { source, .. }) if source.kind() == io::ErrorKind::ArgumentListTooLong => {
+                Outcome::InvalidRequest
             }
-            let fd = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC);
-            if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(Self(Arc::new(OwnedFd::from_raw_fd(fd)))) }
+            Self::Folder(_) | Self::File { .. } | Self::Step(_) => Outcome::RunnerFailed,
         }
     }
-
-    /// Asks the run to stop.
-    pub fn request(&self) {
-        // It fails only when it was asked so often that the counter is full.
-        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
-    }
-
-    /// Readable once the run is asked to stop.
-    #[must_use]
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
 }
 
-/// Runs an assignment in an empty folder. The last event is [`Event::Finished`]; after it nothing of the run is alive.
-/// This process must be for this run alone: every process below it is taken down at the end.
-pub fn execute(assignment: &Assignment, folder: &Path, place: Place, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) {
-    let result = run(assignment, folder, place, cancel, on_event)
-        .unwrap_or_else(|error| RunResult::failed(Outcome::RunnerFailed, format!("the runner failed: {error}")));
+/// Runs an assignment and tells its events; the last one is `Finished`. When that is told, no process
+/// and, on a host, no file of the run is left.
+pub fn execute(assignment: &Assignment, place: &Place, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) {
+    let result = attempt(assignment, place, cancel, on_event)
+        .unwrap_or_else(|error| RunResult::failed(error.outcome(), error.to_string()));
     on_event(Event::Finished { result });
 }
 
-fn run(
+fn attempt(
     assignment: &Assignment,
-    folder: &Path,
-    place: Place,
+    place: &Place,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
-) -> io::Result<RunResult> {
-    work::fill(folder, &assignment.files)?;
-    on_event(Event::Started);
-    let mut compile = None;
-    if let Some(argv) = &assignment.program.compile {
-        let step = compile_step(assignment, argv, folder, place, cancel)?;
-        if let Some(failed) = step.failed {
-            return Ok(RunResult { compile: Some(step.result), ..failed });
-        }
-        compile = Some(step.result);
-    }
-
-    let before = Counters::read();
-    let child = match child::spawn(assignment, &assignment.program.run, &assignment.args, folder, place) {
-        Ok(child) => child,
-        Err(error) => {
-            let program = &assignment.program.run[0];
-            return Ok(RunResult::failed(Outcome::RunnerFailed, format!("{program:?} can't be started: {error}")));
-        }
+) -> Result<RunResult, ExecuteError> {
+    let files = request(assignment).sources("")?;
+    let (dir, confines) = match place {
+        Place::Pod(folder) => (WorkDir::given(folder), Confines::Pod),
+        Place::Host => (WorkDir::temporary().map_err(ExecuteError::Folder)?, Confines::Host),
     };
-    let mut on_chunk = |stream, data: &[u8]| {
-        let data = data.to_vec();
+    for file in &files {
+        let written = dir.write(&file.name, &file.bytes()?);
+        written.map_err(|source| ExecuteError::File { name: file.name.clone(), source })?;
+    }
+    on_event(Event::Started);
+    let program = &assignment.program;
+    let argv = |template: &[String], more: &[String]| -> Vec<String> {
+        let items = template.iter().map(|item| item.replace("{main}", &files[0].name));
+        items.chain(more.iter().cloned()).collect()
+    };
+    let env = environment(assignment, place, &dir);
+    let step =
+        Step { argv: &[], env: &env, folder: dir.path(), stdin: &[], limits: &assignment.limits, confines, cancel };
+    let mut compile = None;
+    if let Some(compiler) = &program.compile {
+        let argv = argv(compiler, &assignment.compile_args);
+        let (result, told) = compile_with(Step { argv: &argv, ..step })?;
+        if !result.outcome.is_success() {
+            return Ok(RunResult { compile: Some(told), exit_code: None, signal: None, ..result });
+        }
+        compile = Some(told);
+    }
+    let argv = argv(&program.run, &assignment.args);
+    let ended = Step { argv: &argv, stdin: assignment.stdin.as_bytes(), ..step }.run(&mut |stream, data| {
         on_event(match stream {
             Stream::Stdout => Event::Stdout { data },
             Stream::Stderr => Event::Stderr { data },
         });
-    };
-    let ended = supervise(child, assignment.stdin.as_bytes(), &assignment.limits, place, cancel, &mut on_chunk)?;
-    let used = Counters::read().since(&before);
-    Ok(RunResult {
-        compile,
-        usage: Usage {
-            wall_seconds: ended.wall.as_secs_f64(),
-            cpu_seconds: used.cpu.as_secs_f64(),
-            memory_peak_bytes: used.peak_bytes,
-        },
-        ..verdict(&ended, &used, &assignment.limits)
-    })
-}
-
-struct CompileStep {
-    result: CompileResult,
-    /// What the run ends with, when the compiler did not succeed.
-    failed: Option<RunResult>,
-}
-
-fn compile_step(
-    assignment: &Assignment,
-    argv: &[String],
-    folder: &Path,
-    place: Place,
-    cancel: &Cancel,
-) -> io::Result<CompileStep> {
-    let before = Counters::read();
-    let child = child::spawn(assignment, argv, &assignment.compile_args, folder, place)?;
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let limits = Limits { output_bytes: COMPILER_BYTES, ..assignment.limits };
-    let ended = supervise(child, &[], &limits, place, cancel, &mut |stream, data| match stream {
-        Stream::Stdout => stdout.extend_from_slice(data),
-        Stream::Stderr => stderr.extend_from_slice(data),
     })?;
-    let verdict = verdict(&ended, &Counters::read().since(&before), &limits);
-    let result = CompileResult {
+    Ok(RunResult { compile, ..verdict::result(&ended, &assignment.limits, "the program") })
+}
+
+/// Compiles; what the compiler writes is no output of the program and so no event.
+fn compile_with(step: Step<'_>) -> Result<(RunResult, CompileResult), StepError> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let ended = step.run(&mut |stream, data| match stream {
+        Stream::Stdout => stdout.extend(data),
+        Stream::Stderr => stderr.extend(data),
+    })?;
+    let mut result = verdict::result(&ended, step.limits, "the compiler");
+    // The two flags speak of the program's own streams.
+    (result.stdout_truncated, result.stderr_truncated) = (false, false);
+    if matches!(result.outcome, Outcome::NonZeroExit | Outcome::Signaled) {
+        result.outcome = Outcome::CompileFailed;
+    }
+    let told = CompileResult {
         stdout: String::from_utf8_lossy(&stdout).into_owned(),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
-        exit_code: verdict.exit_code,
+        exit_code: result.exit_code,
     };
-    let failed = match verdict.outcome {
-        Outcome::Completed => None,
-        Outcome::Cancelled => Some(verdict),
-        _ => Some(RunResult::failed(Outcome::CompileFailed, format!("the compiler failed: {}", verdict.error))),
-    };
-    Ok(CompileStep { result, failed })
+    Ok((result, told))
 }
 
-/// How a step that ended so is judged: what the runner did comes first, then what the kernel did, then what the
-/// program did.
-fn verdict(ended: &Ended, used: &Counters, limits: &Limits) -> RunResult {
-    let exit_code = ended.status.exit_status();
-    let signal = ended.status.terminating_signal();
-    let megabytes = limits.memory_bytes >> 20;
-    let over_memory = || (Outcome::OutOfMemory, format!("the program used more than its {megabytes} MiB of memory"));
-    let (outcome, error) = match (ended.stop, exit_code, signal) {
-        (Some(Stop::Cancelled), ..) => (Outcome::Cancelled, "the run was cancelled".into()),
-        (Some(Stop::Timeout), ..) => {
-            let error = format!("the program was stopped after {} s (wall-clock limit)", limits.timeout_seconds);
-            (Outcome::TimedOut, error)
-        }
-        (Some(Stop::Memory), ..) => over_memory(),
-        (Some(Stop::Output), ..) => {
-            let error = format!("the program wrote more than {} bytes to a stream", limits.output_bytes);
-            (Outcome::OutputLimitExceeded, error)
-        }
-        // The kernel counts in ticks and may be early by some.
-        (None, _, Some(libc::SIGKILL | libc::SIGXCPU))
-            if used.cpu.as_secs_f64() > f64::from(limits.cpu_seconds) - 0.1 =>
-        {
-            (Outcome::TimedOut, format!("the program used its {} s of cpu time", limits.cpu_seconds))
-        }
-        (None, _, Some(libc::SIGKILL)) if used.oom_kills > 0 => over_memory(),
-        (None, Some(0), _) => (Outcome::Completed, String::new()),
-        (None, Some(code), _) => (Outcome::NonZeroExit, format!("the program exited with status {code}")),
-        (None, None, signal) => {
-            (Outcome::Signaled, format!("the program was ended by signal {}", signal_name(signal.unwrap_or(0))))
-        }
-    };
-    RunResult {
-        exit_code: if ended.stop.is_none() { exit_code } else { None },
-        signal: signal.filter(|_| ended.stop.is_none()).map(signal_name),
-        stdout_truncated: ended.truncated[0],
-        stderr_truncated: ended.truncated[1],
-        ..RunResult::failed(outcome, error)
+/// The request that the assignment was made from, as far as it is checked: a runner trusts the token
+/// of a start, but a name that leaves the work folder would undo the sandbox.
+fn request(assignment: &Assignment) -> RunRequest {
+    RunRequest {
+        files: assignment.files.clone(),
+        args: assignment.args.clone(),
+        env: [&assignment.program.env[..], &assignment.env].concat(),
+        compile_args: assignment.compile_args.clone(),
+        ..RunRequest::default()
     }
 }
 
-/// What the kernel counts for processes that have ended.
-struct Counters {
-    cpu: Duration,
-    peak_bytes: u64,
-    oom_kills: u64,
-}
-
-impl Counters {
-    #[allow(unsafe_code)]
-    fn read() -> Self {
-        // SAFETY: getrusage fills the structure that it is given; all zeroes is a value of it.
-        let usage = unsafe {
-            let mut usage: libc::rusage = std::mem::zeroed();
-            libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
-            usage
-        };
-        let time = |time: libc::timeval| {
-            Duration::from_secs(time.tv_sec.cast_unsigned()) + Duration::from_micros(time.tv_usec.cast_unsigned())
-        };
-        Self {
-            cpu: time(usage.ru_utime) + time(usage.ru_stime),
-            peak_bytes: usage.ru_maxrss.cast_unsigned() * 1024,
-            oom_kills: oom_kills(),
-        }
-    }
-
-    fn since(&self, before: &Self) -> Self {
-        Self {
-            cpu: self.cpu.saturating_sub(before.cpu),
-            peak_bytes: self.peak_bytes,
-            oom_kills: self.oom_kills.saturating_sub(before.oom_kills),
-        }
-    }
-}
-
-/// How often the kernel killed for memory in this container; 0 where that can't be read. The files are those of
-/// cgroup version 2 and 1.
-fn oom_kills() -> u64 {
-    ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"]
-        .into_iter()
-        .find_map(|file| {
-            let text = std::fs::read_to_string(file).ok()?;
-            text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
-        })
-        .unwrap_or(0)
-}
-
-fn signal_name(number: i32) -> String {
-    const NAMES: [(i32, &str); 21] = [
-        (libc::SIGHUP, "SIGHUP"),
-        (libc::SIGINT, "SIGINT"),
-        (libc::SIGQUIT, "SIGQUIT"),
-        (libc::SIGILL, "SIGILL"),
-        (libc::SIGTRAP, "SIGTRAP"),
-        (libc::SIGABRT, "SIGABRT"),
-        (libc::SIGBUS, "SIGBUS"),
-        (libc::SIGFPE, "SIGFPE"),
-        (libc::SIGKILL, "SIGKILL"),
-        (libc::SIGUSR1, "SIGUSR1"),
-        (libc::SIGSEGV, "SIGSEGV"),
-        (libc::SIGUSR2, "SIGUSR2"),
-        (libc::SIGPIPE, "SIGPIPE"),
-        (libc::SIGALRM, "SIGALRM"),
-        (libc::SIGTERM, "SIGTERM"),
-        (libc::SIGXCPU, "SIGXCPU"),
-        (libc::SIGXFSZ, "SIGXFSZ"),
-        (libc::SIGVTALRM, "SIGVTALRM"),
-        (libc::SIGPROF, "SIGPROF"),
-        (libc::SIGIO, "SIGIO"),
-        (libc::SIGSYS, "SIGSYS"),
-    ];
-    let name = NAMES.iter().find(|(known, _)| *known == number);
-    name.map_or_else(|| format!("signal {number}"), |(_, name)| (*name).to_owned())
+/// An allow-list, then the language's variables, then the request's.
+fn environment(assignment: &Assignment, place: &Place, dir: &WorkDir) -> Vec<(String, String)> {
+    let path = match place {
+        Place::Pod(_) => None,
+        Place::Host => std::env::var("PATH").ok(),
+    };
+    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let mut env = BTreeMap::from([
+        ("PATH".to_owned(), path.unwrap_or_else(|| PATH.to_owned())),
+        ("HOME".to_owned(), text(dir.path())),
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+    ]);
+    env.extend(dir.tmp().map(|tmp| ("TMPDIR".to_owned(), text(tmp))));
+    let given = assignment.program.env.iter().chain(&assignment.env);
+    env.extend(given.map(|variable| (variable.name.clone(), variable.value.clone())));
+    env.into_iter().collect()
 }

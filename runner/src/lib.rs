@@ -1,20 +1,41 @@
-//! Runs one program and tells what it does. Start with `execute`: it is a run from top to bottom.
+//! The runner: it alone starts processes. It runs one program under limits and supervision and tells
+//! what happens as [`locus_core::Event`]s.
+//!
+//! In reading order: `execute` is one run from its files to its result; `step` supervises one process
+//! and all that it starts; `spawn`, `family` and `signals` are what it stands on. `run` keeps the events
+//! of a run for its readers; `serve` offers it over HTTP in a pod, [`embedded`] in a process of its own.
+
+mod cli;
+pub mod embedded;
+pub mod sandbox;
+pub mod toolchain;
 
 #[cfg(target_os = "linux")]
-mod child;
-mod command;
-pub mod embedded;
+mod execute;
 #[cfg(target_os = "linux")]
-pub mod execute;
+mod family;
 #[cfg(target_os = "linux")]
-mod processes;
-pub mod sandbox;
+mod journal;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
+mod output;
+#[cfg(target_os = "linux")]
+mod routes;
+#[cfg(target_os = "linux")]
+mod run;
 #[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]
-mod supervise;
-pub mod toolchain;
+mod signals;
 #[cfg(target_os = "linux")]
-mod work;
+mod spawn;
+#[cfg(target_os = "linux")]
+mod step;
+#[cfg(target_os = "linux")]
+mod verdict;
+#[cfg(target_os = "linux")]
+mod workdir;
 
-pub use command::main;
+pub use cli::main;
+pub use embedded::EMBEDDED_COMMAND;

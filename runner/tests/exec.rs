@@ -1,269 +1,357 @@
-//! Real programs in a runner of their own: what they may do, what they may not, and that nothing of them is left.
+//! Real programs under `locus-runner exec`, the well-behaved and the others.
+#![cfg(target_os = "linux")]
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
+mod common;
+
 use std::time::{Duration, Instant};
 
-use locus_core::{Assignment, EnvVar, Event, Limits, Outcome, RunResult, SourceFile, Transcript};
-use locus_runner::toolchain::detect;
+use common::{exec, file, finish, is_alive, marker, python, start, variable, with_limits};
+use locus_core::{Assignment, Event, Outcome};
 
-fn python(code: &str) -> Assignment {
-    let found = detect().into_iter().find(|found| found.language.id == "python").expect("these tests need python3");
-    Assignment {
-        uid: "test".into(),
-        program: found.program(),
-        files: vec![file("main.py", code)],
-        stdin: String::new(),
-        args: vec![],
-        env: vec![],
-        compile_args: vec![],
-        limits: Limits { timeout_seconds: 20, ..Limits::DEFAULT },
-    }
-}
-
-fn file(name: &str, content: &str) -> SourceFile {
-    SourceFile { name: name.into(), content: content.into(), encoding: locus_core::Encoding::Utf8 }
-}
-
-fn start(assignment: &Assignment) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_locus-runner"))
-        .arg("exec")
-        .env("SECRET", "of the server")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the runner starts");
-    let body = serde_json::to_vec(assignment).expect("it serializes");
-    child.stdin.take().expect("a pipe").write_all(&body).expect("the runner reads");
-    child
-}
-
-fn finish(mut child: Child) -> (Transcript, RunResult) {
-    let mut transcript = Transcript::default();
-    for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
-        let event: Event = serde_json::from_str(&line.expect("a line")).expect("an event");
-        assert!(transcript.result.is_none(), "nothing follows the result");
-        transcript.push(event, usize::MAX);
-    }
-    assert!(child.wait().expect("the runner ends").success());
-    let result = transcript.result.clone().expect("the run has a result");
-    (transcript, result)
-}
-
-fn run(assignment: &Assignment) -> (Transcript, RunResult) {
-    finish(start(assignment))
-}
-
-/// A word that stands on the command line of the programs of one test, to find those that are left.
-fn marker(name: &str) -> String {
-    format!("marker-{name}-{}", std::process::id())
-}
-
-fn alive(marker: &str) -> usize {
-    let processes = fs::read_dir("/proc").expect("proc").flatten();
-    let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-    lines.filter(|line| String::from_utf8_lossy(line).contains(marker)).count()
+fn terminate(child: &std::process::Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it lives");
 }
 
 #[test]
-fn stdin_args_variables_and_files_reach_the_program() {
-    let mut assignment =
-        python("import os, sys, lib.util; print(sys.stdin.read(), sys.argv, os.environ['A'], lib.util.x)");
-    assignment.files.push(file("lib/util.py", "x = 7"));
-    assignment.stdin = "in".into();
-    assignment.args = vec!["a b".into(), "$HOME".into()];
-    assignment.env = vec![EnvVar { name: "A".into(), value: "é".into() }];
-    let (transcript, result) = run(&assignment);
-    assert_eq!(String::from_utf8_lossy(&transcript.stdout), "in ['main.py', 'a b', '$HOME'] é 7\n");
-    assert_eq!((result.outcome, result.exit_code, result.error.as_str()), (Outcome::Completed, Some(0), ""));
-    assert!(result.usage.wall_seconds > 0.0 && result.usage.memory_peak_bytes > 1 << 20);
+fn a_program_reads_stdin_to_its_end() {
+    let code = "import sys; data = sys.stdin.read(); print(len(data), data[-3:])";
+    let run = exec(&Assignment { stdin: "x".repeat(300_000) + "end", ..python(code) }).completed();
+    assert_eq!(run.out(), "300003 end\n");
+    assert_eq!(exec(&python("import sys; print(repr(sys.stdin.read()))")).completed().out(), "''\n");
 }
 
 #[test]
-fn a_program_sees_neither_the_servers_variables_nor_its_files() {
-    let code = "import os; print(sorted(os.environ)); print(sorted(map(int, os.listdir('/proc/self/fd')))[:3])
-print([fd for fd in os.listdir('/proc/self/fd') if int(fd) > 3])";
-    let (transcript, _) = run(&python(code));
-    let text = String::from_utf8_lossy(&transcript.stdout).into_owned();
-    assert!(!text.contains("SECRET") && text.contains("'HOME', 'LANG'"), "{text}");
-    assert!(text.ends_with("[0, 1, 2]\n[]\n"), "{text}");
+fn a_program_that_leaves_its_stdin_unread_completes() {
+    let run = exec(&Assignment { stdin: "x".repeat(300_000), ..python("import os; os.close(0); print('done')") });
+    assert_eq!(run.completed().out(), "done\n");
 }
 
 #[test]
-fn a_signal_that_nobody_sent_from_outside_is_told_by_name() {
-    let (_, result) = run(&python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"));
-    assert_eq!((result.outcome, result.signal.as_deref()), (Outcome::Signaled, Some("SIGSEGV")));
+fn arguments_and_files_arrive_as_they_are() {
+    let mut assignment = python("import sys, sub.lib; print(sys.argv[1:]); print(open('data/x').read())");
+    assignment.args = vec!["a b".into(), "$HOME".into(), "{main}".into(), String::new()];
+    assignment.files.extend([file("sub/lib.py", "print('lib')"), file("data/x", "1\u{e9}")]);
+    assert_eq!(exec(&assignment).completed().out(), "lib\n['a b', '$HOME', '{main}', '']\n1\u{e9}\n");
+}
+
+#[test]
+fn the_environment_is_an_allow_list_and_the_request_wins() {
+    let mut assignment = python("import os; print(sorted(os.environ)); print(os.environ['A'], os.environ['B'])");
+    assignment.program.env = vec![variable("A", "language"), variable("B", "language")];
+    assignment.env = vec![variable("B", "request"), variable("LC_CTYPE", "C.UTF-8")];
+    let out = exec(&assignment).completed().out();
+    assert_eq!(out, "['A', 'B', 'HOME', 'LANG', 'LC_CTYPE', 'PATH', 'TMPDIR']\nlanguage request\n");
+}
+
+#[test]
+fn a_program_starts_in_a_session_of_its_own_with_nothing_inherited() {
+    let code = "
+import os, signal
+print(os.getsid(0) == os.getpid(), os.getcwd() == os.environ['HOME'])
+print(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:4])
+status = dict(line.split(':', 1) for line in open('/proc/self/status'))
+print(status['NoNewPrivs'].strip(), status['SigBlk'].strip(), open('/proc/self/oom_score_adj').read().strip())
+print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+try: open(f'/proc/{os.getppid()}/mem', 'rb'); print('readable')
+except OSError: print('closed')
+";
+    let out = exec(&python(code)).completed().out();
+    let lines: Vec<&str> = out.lines().collect();
+    // The fourth descriptor is the one that lists the others.
+    assert_eq!(lines[..4], ["True True", "[0, 1, 2, 3]", "1 0000000000000000 1000", "set()"]);
+    // Root reads whatever it likes until the runner has namespaces.
+    assert!(rustix::process::getuid().is_root() || lines[4] == "closed");
+}
+
+#[test]
+fn exit_status_and_signal_are_told() {
+    let run = exec(&python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"));
+    assert_eq!((run.result.outcome, run.result.exit_code), (Outcome::NonZeroExit, Some(7)));
+    assert_eq!((run.out().as_str(), run.err().as_str()), ("out\n", "err\n"));
+    assert_eq!(run.result.error, "the program exited with status 7");
+    let run = exec(&python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"));
+    assert_eq!((run.result.outcome, run.result.signal.as_deref()), (Outcome::Signaled, Some("SIGKILL")));
+    assert_eq!(run.result.exit_code, None);
+}
+
+#[test]
+fn usage_counts_all_processes() {
+    let code = "
+import os, time
+if os.fork() == 0:
+    end = time.process_time() + 0.3
+    while time.process_time() < end: pass
+    os._exit(0)
+block = bytearray(b'x') * (60 << 20)
+os.wait()
+";
+    let usage = exec(&python(code)).completed().result.usage;
+    assert!(usage.cpu_seconds > 0.29 && usage.wall_seconds > 0.29, "{usage:?}");
+    assert!(usage.memory_peak_bytes > 60 << 20, "{usage:?}");
+}
+
+#[test]
+fn output_is_told_while_the_program_runs() {
+    let code = "import time; print('first', flush=True); time.sleep(600)";
+    let child = start(&python(code));
+    let pid = rustix::process::Pid::from_child(&child);
+    let run = finish(child, |event| {
+        if matches!(event, Event::Stdout { data } if data == b"first\n") {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it lives");
+        }
+    });
+    assert_eq!(run.result.outcome, Outcome::Cancelled);
+    assert_eq!(run.result.error, "the run was cancelled");
 }
 
 #[test]
 fn the_deadline_holds_for_a_program_that_ignores_signals() {
-    let mut assignment = python(
-        "import signal, time
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)
-print('up', flush=True)
-while True: time.sleep(1)",
-    );
-    assignment.limits.timeout_seconds = 1;
-    let begin = Instant::now();
-    let (transcript, result) = run(&assignment);
-    assert_eq!((result.outcome, transcript.stdout), (Outcome::TimedOut, b"up\n".to_vec()));
-    assert!(begin.elapsed() < Duration::from_secs(10));
+    let code = "
+import signal, time
+for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, signal.SIG_IGN)
+print('deaf', flush=True)
+while True: time.sleep(1)
+";
+    let run = exec(&with_limits(code, |limits| limits.timeout_seconds = 1));
+    assert_eq!((run.result.outcome, run.out().as_str()), (Outcome::TimedOut, "deaf\n"));
+    assert_eq!(run.result.error, "the program was stopped after 1 s (wall-clock limit)");
+    assert!(run.took < Duration::from_secs(5), "{:?}", run.took);
 }
 
 #[test]
-fn the_deadline_holds_for_a_program_that_stops_itself() {
-    let mut assignment = python("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)");
-    assignment.limits.timeout_seconds = 1;
-    assert_eq!(run(&assignment).1.outcome, Outcome::TimedOut);
+fn a_stopped_program_meets_its_deadline() {
+    let code = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)";
+    assert_eq!(exec(&with_limits(code, |limits| limits.timeout_seconds = 1)).result.outcome, Outcome::TimedOut);
 }
 
 #[test]
-fn cpu_time_has_a_limit_of_its_own() {
-    let mut assignment = python("while True: pass");
-    assignment.limits.cpu_seconds = 1;
-    let (_, result) = run(&assignment);
-    assert_eq!((result.outcome, result.error.as_str()), (Outcome::TimedOut, "the program used its 1 s of cpu time"));
+fn cpu_time_is_limited_even_when_its_signal_is_ignored() {
+    for ignored in ["", "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)"] {
+        let run = exec(&with_limits(&format!("{ignored}\nwhile True: pass"), |limits| limits.cpu_seconds = 1));
+        assert_eq!(run.result.outcome, Outcome::TimedOut, "{}", run.result.error);
+        assert!(run.result.error.contains("cpu time"), "{}", run.result.error);
+    }
 }
 
 #[test]
-fn a_grandchild_in_a_session_of_its_own_that_holds_stdout_is_gone_with_the_program() {
+fn cpu_time_is_that_of_all_processes_together() {
+    let code = "
+import os
+for _ in range(3): os.fork()
+while True: pass
+";
+    let run = exec(&with_limits(code, |limits| limits.cpu_seconds = 1));
+    assert_eq!(run.result.outcome, Outcome::TimedOut);
+    assert!(run.result.error.contains("cpu time"), "{}", run.result.error);
+}
+
+#[test]
+fn memory_is_that_of_all_processes_together() {
+    let code = "
+import os, time
+for _ in range(4):
+    if os.fork() == 0: break
+block = bytearray(os.urandom(1 << 20)) * 60
+time.sleep(600)
+";
+    let run = exec(&with_limits(code, |limits| limits.memory_bytes = 128 << 20));
+    assert_eq!(run.result.outcome, Outcome::OutOfMemory, "{}", run.result.error);
+    assert_eq!(run.result.error, "the program was stopped at 128 MiB (memory limit)");
+}
+
+#[test]
+fn memory_that_processes_share_is_counted_once() {
+    let code = "
+import os, time
+block = bytearray(b'x') * (60 << 20)
+children = [os.fork() for _ in range(1)]
+if children[0]:
+    children += [os.fork() for _ in range(1)]
+time.sleep(0.5)
+";
+    exec(&with_limits(code, |limits| limits.memory_bytes = 128 << 20)).completed();
+}
+
+#[test]
+fn a_file_past_its_limit_is_refused() {
+    let code = "open('big', 'wb').write(b'x' * (2 << 20))";
+    let run = exec(&with_limits(code, |limits| limits.file_bytes = 1 << 20));
+    assert_eq!(run.result.outcome, Outcome::NonZeroExit);
+    assert!(run.err().contains("File too large"), "{}", run.err());
+}
+
+#[test]
+fn nothing_survives_the_end_of_the_program() {
     let marker = marker("daemon");
-    let mut assignment = python(
-        "import os, subprocess, sys
+    // Twice forked, in a session of its own, deaf, and with the pipes still open.
+    let code = "
+import os, signal, subprocess, sys, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.execvp(sys.executable, [sys.executable, '-c', 'import time; time.sleep(1000)', sys.argv[1]])
-    os._exit(0)
-import time; time.sleep(0.3); print('parent')",
-    );
-    assignment.args = vec![marker.clone()];
-    let begin = Instant::now();
-    let (transcript, result) = run(&assignment);
-    assert_eq!((result.outcome, transcript.stdout), (Outcome::Completed, b"parent\n".to_vec()));
-    assert!(begin.elapsed() < Duration::from_secs(10));
-    assert_eq!(alive(&marker), 0);
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        subprocess.Popen([sys.executable, '-c', 'import time; print(\"up\", flush=True); time.sleep(600)', sys.argv[1]])
+        time.sleep(600)
+    time.sleep(600)
+time.sleep(1)
+print('main ends', flush=True)
+";
+    let run = exec(&Assignment { args: vec![marker.clone()], ..python(code) }).completed();
+    assert_eq!(run.out(), "up\nmain ends\n");
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+    assert!(!is_alive(&marker));
 }
 
 #[test]
-fn a_program_that_closes_its_streams_runs_on_to_its_own_end() {
-    let (_, result) = run(&python("import os, time; [os.close(fd) for fd in (0, 1, 2)]; time.sleep(0.3); os._exit(5)"));
-    assert_eq!((result.outcome, result.exit_code), (Outcome::NonZeroExit, Some(5)));
+fn a_chain_of_forks_does_not_outrun_the_runner() {
+    let marker = marker("chain");
+    let code = "
+import os, sys
+if os.fork() == 0:
+    while True:
+        if os.fork(): os._exit(0)
+        os.setsid()
+import time; time.sleep(1)
+";
+    exec(&Assignment { args: vec![marker.clone()], ..python(code) }).completed();
+    assert!(!is_alive(&marker));
 }
 
 #[test]
-fn a_fork_bomb_ends_with_its_run() {
-    let marker = marker("bomb");
-    let mut assignment = python(
-        "import os, sys, time
-for _ in range(60):
-    if os.fork() == 0: time.sleep(1000)
-print('forked', flush=True)
-time.sleep(1000)",
-    );
-    assignment.args = vec![marker.clone()];
-    assignment.limits.timeout_seconds = 2;
-    assert_eq!(run(&assignment).1.outcome, Outcome::TimedOut);
-    assert_eq!(alive(&marker), 0);
+fn a_program_that_closes_its_output_runs_on_until_it_ends_or_its_deadline_comes() {
+    let code = "import os, time; os.close(1); os.close(2); time.sleep(1); os._exit(4)";
+    let run = exec(&python(code));
+    assert_eq!(run.result.exit_code, Some(4));
+    assert!(run.result.usage.wall_seconds >= 1.0 && run.result.usage.cpu_seconds < 0.8, "{:?}", run.result.usage);
+    let code = "import os, time; os.close(1); os.close(2); time.sleep(600)";
+    assert_eq!(exec(&with_limits(code, |limits| limits.timeout_seconds = 1)).result.outcome, Outcome::TimedOut);
 }
 
 #[test]
-fn output_past_its_limit_is_cut_between_characters_and_ends_the_program() {
-    for stream in ["stdout", "stderr"] {
-        let mut assignment = python(&format!("import sys\nwhile True: sys.{stream}.write('é' * 1000)"));
-        assignment.limits.output_bytes = 10_001;
-        let (transcript, result) = run(&assignment);
-        assert_eq!(result.outcome, Outcome::OutputLimitExceeded);
-        let (kept, flags) = match stream {
-            "stdout" => (transcript.stdout, (true, false)),
-            _ => (transcript.stderr, (false, true)),
+fn a_flood_of_output_is_cut_between_two_characters() {
+    for (stream, limit) in [("stdout", 100_000), ("stdout", 100_001), ("stderr", 100_001), ("stdout", 100_002)] {
+        let code = format!("import sys\nwhile True: sys.{stream}.write('\u{20ac}' * 1000)");
+        let run = exec(&with_limits(&code, |limits| limits.output_bytes = limit));
+        assert_eq!(run.result.outcome, Outcome::OutputLimitExceeded);
+        let (kept, cut, other) = match stream {
+            "stdout" => (&run.stdout, run.result.stdout_truncated, run.result.stderr_truncated),
+            _ => (&run.stderr, run.result.stderr_truncated, run.result.stdout_truncated),
         };
-        assert_eq!(String::from_utf8(kept).expect("whole characters"), "é".repeat(5000));
-        assert_eq!((result.stdout_truncated, result.stderr_truncated), flags);
+        // A comparison that fails would print all of it.
+        let whole = "\u{20ac}".repeat(usize::try_from(limit / 3).expect("small"));
+        assert!(kept == whole.as_bytes(), "{stream} of {limit}: {} bytes", kept.len());
+        assert!(cut && !other);
     }
 }
 
 #[test]
 fn output_of_exactly_the_limit_is_whole() {
-    let mut assignment = python("import sys; sys.stdout.write('x' * 5000)");
-    assignment.limits.output_bytes = 5000;
-    let (transcript, result) = run(&assignment);
-    assert_eq!((result.outcome, transcript.stdout.len()), (Outcome::Completed, 5000));
+    let code = "import os; os.write(1, b'x' * 9 + b'\\xe2')";
+    let run = exec(&with_limits(code, |limits| limits.output_bytes = 10)).completed();
+    assert_eq!(run.stdout, b"xxxxxxxxx\xe2");
+    assert!(!run.result.stdout_truncated);
+    let code = "import os; os.write(1, b'x' * 11)";
+    let run = exec(&with_limits(code, |limits| limits.output_bytes = 10));
+    assert_eq!((run.result.outcome, run.stdout.len()), (Outcome::OutputLimitExceeded, 10));
 }
 
 #[test]
-fn bytes_that_are_no_text_come_through_as_they_are() {
-    let (transcript, _) = run(&python("import sys; sys.stdout.buffer.write(bytes(range(256)) + b'\\xc3')"));
-    let expected: Vec<u8> = (0..=255).chain([0xc3]).collect();
-    assert_eq!(transcript.stdout, expected);
+fn the_first_cause_wins() {
+    let code = "import sys\nwhile True: sys.stdout.write('x' * 1000)";
+    let assignment = with_limits(code, |limits| (limits.output_bytes, limits.timeout_seconds) = (1000, 20));
+    assert_eq!(exec(&assignment).result.outcome, Outcome::OutputLimitExceeded);
 }
 
 #[test]
-fn memory_past_its_limit_ends_the_program() {
-    let mut assignment = python("import time; x = b'x' * (150 << 20); time.sleep(60)");
-    assignment.limits.memory_bytes = 64 << 20;
-    assert_eq!(run(&assignment).1.outcome, Outcome::OutOfMemory);
-}
-
-#[test]
-fn a_large_input_that_is_not_read_is_no_error() {
-    let mut assignment = python("print('done')");
-    assignment.stdin = "x".repeat(1 << 20);
-    assert_eq!(run(&assignment).1.outcome, Outcome::Completed);
-}
-
-#[test]
-fn a_run_that_is_told_to_end_is_cancelled_with_all_its_processes() {
-    let marker = marker("cancel");
-    let mut assignment = python("import time; print('up', flush=True); time.sleep(1000)");
-    assignment.args = vec![marker.clone()];
-    let child = start(&assignment);
-    while alive(&marker) == 0 {
-        std::thread::sleep(Duration::from_millis(5));
+fn a_server_that_is_gone_ends_the_run() {
+    let marker = marker("orphan");
+    let code = "import os, time; os.fork(); time.sleep(600)";
+    let mut child = start(&Assignment { args: vec![marker.clone()], ..python(code) });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_alive(&marker) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
     }
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the runner is alive");
-    assert_eq!(finish(child).1.outcome, Outcome::Cancelled);
-    assert_eq!(alive(&marker), 0);
+    assert!(is_alive(&marker));
+    // The end of stdout's reader is all that a runner sees of a server that was killed.
+    drop(child.stdout.take());
+    child.wait().expect("it is ours");
+    assert!(!is_alive(&marker));
 }
 
 #[test]
-fn a_work_folder_that_the_program_locks_is_removed_all_the_same() {
-    let (transcript, _) = run(&python("import os; os.makedirs('a/b'); os.chmod('a', 0); print(os.getcwd())"));
-    let folder = String::from_utf8(transcript.stdout).expect("a path");
-    assert!(!std::path::Path::new(folder.trim()).exists());
+fn a_cancelled_run_keeps_what_it_wrote_and_leaves_no_process() {
+    let marker = marker("cancel");
+    let code = "
+import subprocess, sys
+print('begun', flush=True)
+subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]])
+";
+    let child = start(&Assignment { args: vec![marker.clone()], ..python(code) });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_alive(&format!("sleep(600)\0{marker}")) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    terminate(&child);
+    let run = finish(child, |_| {});
+    assert_eq!((run.result.outcome, run.out().as_str()), (Outcome::Cancelled, "begun\n"));
+    assert!(!is_alive(&marker));
 }
 
 #[test]
-fn a_compile_step_that_fails_ends_the_run_with_what_the_compiler_wrote() {
-    let mut assignment = python("print('ran')");
-    let program = assignment.program.run[0].clone();
-    let compile = |code: &str| Some(vec![program.clone(), "-c".into(), code.into(), "{main}".into()]);
-    assignment.program.compile = compile("import sys; sys.stderr.write(sys.argv[1]); sys.exit(1)");
-    let (transcript, result) = run(&assignment);
-    let compiled = result.compile.expect("there was a compile step");
-    assert_eq!(
-        (result.outcome, compiled.stderr.as_str(), compiled.exit_code),
-        (Outcome::CompileFailed, "main.py", Some(1))
-    );
-    assert!(transcript.stdout.is_empty());
-    assignment.program.compile = compile("print('built')");
-    let (transcript, result) = run(&assignment);
-    assert_eq!((result.outcome, transcript.stdout), (Outcome::Completed, b"ran\n".to_vec()));
-    assert_eq!(result.compile.expect("there was a compile step").stdout, "built\n");
+fn a_work_folder_is_removed_whatever_was_left_in_it() {
+    let code = "
+import os, tempfile
+print(os.getcwd(), tempfile.gettempdir())
+os.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a/b', 0); os.chmod('a', 0)
+";
+    let out = exec(&python(code)).completed().out();
+    for folder in out.split_whitespace() {
+        assert!(!std::path::Path::new(folder).exists(), "{folder}");
+        assert!(!std::path::Path::new(folder).parent().expect("it has one").exists(), "{folder}");
+    }
 }
 
 #[test]
-fn node_runs_where_it_is_there() {
-    let Some(found) = detect().into_iter().find(|found| found.language.id == "javascript") else {
-        eprintln!("NOT RUN: this machine has no node");
-        assert!(std::env::var_os("CI").is_none(), "CI has node");
-        return;
+fn a_compiler_runs_first_and_its_failure_is_the_verdict() {
+    let compiler = |code: &str| {
+        let mut assignment = python("print('ran', open('made').read())");
+        assignment.files.push(file("compiler.py", code));
+        assignment.program.compile = Some(vec!["python3".into(), "compiler.py".into(), "{main}".into()]);
+        assignment.compile_args = vec!["-O".into()];
+        assignment
     };
+    let run = exec(&compiler("import sys; open('made', 'w').write(' '.join(sys.argv[1:])); print('note')")).completed();
+    assert_eq!(run.out(), "ran main.py -O\n");
+    let compile = run.result.compile.expect("it compiled");
+    assert_eq!((compile.stdout.as_str(), compile.exit_code), ("note\n", Some(0)));
+    let run = exec(&compiler("import sys; print('bad line', file=sys.stderr); sys.exit(1)"));
+    assert_eq!((run.result.outcome, run.out().as_str()), (Outcome::CompileFailed, ""));
+    assert_eq!((run.result.error.as_str(), run.result.exit_code), ("the compiler exited with status 1", None));
+    let compile = run.result.compile.expect("it compiled");
+    assert_eq!((compile.stderr.as_str(), compile.exit_code), ("bad line\n", Some(1)));
+    let mut slow = compiler("import time; time.sleep(600)");
+    slow.limits.timeout_seconds = 1;
+    assert_eq!(exec(&slow).result.outcome, Outcome::TimedOut);
+}
+
+#[test]
+fn what_cannot_be_run_says_why() {
     let mut assignment = python("");
-    assignment.program = found.program();
-    assignment.files = vec![file("main.js", "console.log(process.argv.length, [1, 2].map(x => x * 2))")];
-    let (transcript, result) = run(&assignment);
-    assert_eq!((result.outcome, transcript.stdout), (Outcome::Completed, b"2 [ 2, 4 ]\n".to_vec()));
+    assignment.program.run[0] = "locus-no-such-program".into();
+    let result = exec(&assignment).result;
+    assert_eq!(result.outcome, Outcome::RunnerFailed);
+    assert!(result.error.contains("locus-no-such-program can't be started"), "{}", result.error);
+    let result = exec(&Assignment { files: vec![file("../escape", "")], ..python("") }).result;
+    assert_eq!(result.outcome, Outcome::InvalidRequest);
+    let result = exec(&Assignment { args: vec!["x".repeat(1 << 20)], ..python("") }).result;
+    assert_eq!(result.outcome, Outcome::InvalidRequest, "{}", result.error);
+}
+
+#[test]
+fn node_runs_within_the_default_limits() {
+    let mut assignment = python("");
+    assignment.files = vec![file("main.js", "console.log([1, 2].map((x) => x * 2))")];
+    assignment.program.run = vec!["node".into(), "{main}".into()];
+    assert_eq!(exec(&assignment).completed().out(), "[ 2, 4 ]\n");
 }

@@ -1,198 +1,383 @@
-//! The runner's HTTP, as the operator and others meet it.
+//! The runner in a pod, over its HTTP.
+#![cfg(target_os = "linux")]
 
-use std::net::TcpListener as StdListener;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod common;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use common::{RUNNER, file, is_alive, marker, python};
 use locus_core::token::{Claims, Scope, TokenSigner, body_digest};
-use locus_core::{Assignment, Encoding, Event, Limits, Outcome, SourceFile, Transcript};
-use locus_runner::toolchain::detect;
+use locus_core::{Assignment, Event, Outcome, PodInfo, RunState, Transcript};
+use serde_json::Value;
 
-struct Server {
-    process: Child,
-    port: u16,
-    signer: TokenSigner,
-    _folder: tempfile::TempDir,
+const POD: &str = "pod-1";
+const RUN: &str = "run-1";
+
+fn signer() -> TokenSigner {
+    TokenSigner::from_seed(&[7; 32])
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+fn claims(scope: Scope) -> Claims {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970").as_secs();
+    Claims { aud: POD.into(), run: RUN.into(), scope, exp: now + 60, body: None }
+}
+
+fn token(scope: Scope) -> String {
+    signer().sign(&claims(scope))
+}
+
+fn start_token(body: &[u8]) -> String {
+    signer().sign(&Claims { body: Some(body_digest(body)), ..claims(Scope::Run) })
+}
+
+struct Pod {
+    child: Child,
+    address: SocketAddr,
+    _work: tempfile::TempDir,
+}
+
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json<T: serde::de::DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            panic!("{} is no such JSON: {error}", String::from_utf8_lossy(&self.body));
+        })
     }
 }
 
-impl Server {
-    async fn start() -> Self {
-        let signer = TokenSigner::from_seed(&[7; 32]);
-        let folder = tempfile::tempdir().expect("a folder");
-        let port = StdListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
-        let process = Command::new(env!("CARGO_BIN_EXE_locus-runner"))
+impl Pod {
+    fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(env: &[(&str, &str)]) -> Self {
+        let work = tempfile::tempdir().expect("a folder");
+        let mut child = Command::new(RUNNER)
             .arg("serve")
-            .env("LOCUS_POD_UID", "p1")
-            .env("LOCUS_PUBLIC_KEYS", signer.public_key())
-            .env("LOCUS_LISTEN", format!("127.0.0.1:{port}"))
-            .env("LOCUS_WORK_DIR", folder.path())
-            .stderr(Stdio::null())
+            .env("LOCUS_POD_UID", POD)
+            .env("LOCUS_PUBLIC_KEYS", signer().public_key())
+            .env("LOCUS_LISTEN", "127.0.0.1:0")
+            .env("LOCUS_WORK_DIR", work.path())
+            .envs(env.iter().copied())
+            .stderr(Stdio::piped())
             .spawn()
-            .expect("the runner starts");
-        let server = Self { process, port, signer, _folder: folder };
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        server
+            .expect("the runner's binary starts");
+        let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let line: Value = serde_json::from_str(&log.next().expect("a line").expect("a line")).expect("logs are JSON");
+        let address = line["listen.address"].as_str().expect("it tells its address").parse().expect("an address");
+        std::thread::spawn(move || log.for_each(drop));
+        Self { child, address, _work: work }
     }
 
-    fn claims(&self, body: Option<&[u8]>) -> Claims {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
-        Claims { aud: "p1".into(), run: "r1".into(), scope: Scope::Run, exp: now + 60, body: body.map(body_digest) }
+    fn send(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: pod\r\nconnection: close\r\n{token}content-length: {length}\r\n\r\n"
+        );
+        // The runner may answer and close before it has read a body that it refuses.
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+        stream
     }
 
-    async fn send(&self, method: Method, path: &str, token: Option<&str>, body: &[u8]) -> (StatusCode, Bytes) {
-        let stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.expect("it listens");
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP");
-        tokio::spawn(connection);
-        let mut request = Request::builder().method(method).uri(path).header("host", "runner");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let request = request.body(Full::new(Bytes::copy_from_slice(body))).expect("a request");
-        let response = sender.send_request(request).await.expect("an answer");
-        let status = response.status();
-        (status, response.into_body().collect().await.expect("a body").to_bytes())
+    fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> Answer {
+        let mut bytes = Vec::new();
+        let _ = self.send(method, path, token, body).read_to_end(&mut bytes);
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
+        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+        let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
+        let body = &bytes[end + 4..];
+        let body = if head.contains("transfer-encoding: chunked") { unchunked(body) } else { body.to_vec() };
+        Answer { status, body }
     }
 
-    async fn call(&self, method: Method, path: &str, body: &[u8]) -> (StatusCode, Bytes) {
-        let signed = (method == Method::PUT).then_some(body);
-        let token = self.signer.sign(&self.claims(signed));
-        self.send(method, path, Some(&token), body).await
+    fn put(&self, assignment: &Assignment) -> Answer {
+        let body = serde_json::to_vec(assignment).expect("an assignment serializes");
+        let token = Claims { run: assignment.uid.clone(), body: Some(body_digest(&body)), ..claims(Scope::Run) };
+        self.ask("PUT", &format!("/v1/runs/{}", assignment.uid), Some(&signer().sign(&token)), &body)
     }
 
-    async fn transcript(&self) -> Transcript {
-        let (status, body) = self.call(Method::GET, "/v1/runs/r1/events", b"").await;
-        assert_eq!(status, StatusCode::OK);
+    fn run(&self, method: &str, below: &str, scope: Scope) -> Answer {
+        self.ask(method, &format!("/v1/runs/{RUN}{below}"), Some(&token(scope)), b"")
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let answer = self.run("GET", "/events", Scope::Read);
+        assert_eq!(answer.status, 200);
+        answer.body.lines().map(|line| serde_json::from_str(&line.expect("text")).expect("an event")).collect()
+    }
+
+    fn transcript(&self) -> Transcript {
         let mut transcript = Transcript::default();
-        for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            transcript.push(serde_json::from_slice::<Event>(line).expect("an event"), usize::MAX);
-        }
+        self.events().into_iter().for_each(|event| transcript.push(event, usize::MAX));
         transcript
     }
-}
 
-fn assignment(uid: &str, code: &str) -> Vec<u8> {
-    let found = detect().into_iter().find(|found| found.language.id == "python").expect("these tests need python3");
-    let assignment = Assignment {
-        uid: uid.into(),
-        program: found.program(),
-        files: vec![SourceFile { name: "main.py".into(), content: code.into(), encoding: Encoding::Utf8 }],
-        stdin: String::new(),
-        args: vec![],
-        env: vec![],
-        compile_args: vec![],
-        limits: Limits::DEFAULT,
-    };
-    serde_json::to_vec(&assignment).expect("it serializes")
-}
-
-#[tokio::test]
-async fn a_run_is_started_once_followed_by_several_and_kept_until_it_is_acknowledged() {
-    let mut server = Server::start().await;
-    let body = assignment("r1", "import time; print('a', flush=True); time.sleep(0.3); print('b')");
-    assert_eq!(server.call(Method::PUT, "/v1/runs/r1", &body).await.0, StatusCode::CREATED);
-    assert_eq!(server.call(Method::PUT, "/v1/runs/r1", &body).await.0, StatusCode::OK);
-    assert_eq!(server.call(Method::POST, "/v1/runs/r1/ack", b"").await.0, StatusCode::CONFLICT, "it still runs");
-    let (one, two) = tokio::join!(server.transcript(), server.transcript());
-    assert_eq!(one, two);
-    assert_eq!((one.stdout.as_slice(), one.result.map(|result| result.outcome)), (&b"a\nb\n"[..], Some(Outcome::Completed)));
-    assert_eq!(server.transcript().await.stdout, b"a\nb\n", "a late reader sees it all");
-    let (_, state) = server.call(Method::PUT, "/v1/runs/r1", &body).await;
-    assert!(String::from_utf8_lossy(&state).contains("Completed"), "asking again tells the result");
-    assert_eq!(server.call(Method::POST, "/v1/runs/r1/ack", b"").await.0, StatusCode::NO_CONTENT);
-    assert!(server.process.wait().expect("the runner ends").success());
-}
-
-#[tokio::test]
-async fn a_runner_takes_one_run_in_its_life() {
-    let server = Server::start().await;
-    let (status, pod) = server.send(Method::GET, "/v1/pod", None, b"").await;
-    assert_eq!((status, &pod[..]), (StatusCode::OK, &br#"{"podUid":"p1"}"#[..]));
-    assert_eq!(server.call(Method::GET, "/v1/runs/r1", b"").await.0, StatusCode::NOT_FOUND);
-    assert_eq!(server.call(Method::PUT, "/v1/runs/r1", &assignment("r1", "print(1)")).await.0, StatusCode::CREATED);
-    let other = assignment("r2", "print(2)");
-    let token = server.signer.sign(&Claims { run: "r2".into(), ..server.claims(Some(&other)) });
-    assert_eq!(server.send(Method::PUT, "/v1/runs/r2", Some(&token), &other).await.0, StatusCode::CONFLICT);
-    assert_eq!(server.transcript().await.stdout, b"1\n");
-    let (_, pod) = server.send(Method::GET, "/v1/pod", None, b"").await;
-    assert_eq!(&pod[..], br#"{"podUid":"p1","runUid":"r1"}"#);
-}
-
-#[tokio::test]
-async fn a_token_that_is_not_for_this_request_starts_nothing() {
-    let server = Server::start().await;
-    let body = assignment("r1", "print(1)");
-    let right = server.claims(Some(&body));
-    let wrong = [
-        Claims { aud: "p2".into(), ..right.clone() },
-        Claims { run: "r2".into(), ..right.clone() },
-        Claims { scope: Scope::Read, ..right.clone() },
-        Claims { exp: 1, ..right.clone() },
-        Claims { body: None, ..right.clone() },
-        server.claims(Some(b"another body")),
-    ];
-    let mut tokens: Vec<String> = wrong.iter().map(|claims| server.signer.sign(claims)).collect();
-    tokens.push(TokenSigner::from_seed(&[8; 32]).sign(&right));
-    tokens.push(String::new());
-    for token in tokens {
-        assert_eq!(server.send(Method::PUT, "/v1/runs/r1", Some(&token), &body).await.0, StatusCode::UNAUTHORIZED);
+    /// How the runner ended, if it does within ten seconds.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("it is ours") {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
     }
-    assert_eq!(server.send(Method::PUT, "/v1/runs/r1", None, &body).await.0, StatusCode::UNAUTHORIZED);
-    for (method, path) in [
-        (Method::GET, "/v1/runs/r1"),
-        (Method::GET, "/v1/runs/r1/events"),
-        (Method::DELETE, "/v1/runs/r1"),
-        (Method::POST, "/v1/runs/r1/ack"),
-    ] {
-        assert_eq!(server.send(method, path, Some("e30.e30"), b"").await.0, StatusCode::UNAUTHORIZED, "{path}");
-    }
-    assert_eq!(server.call(Method::GET, "/v1/runs/r1", b"").await.0, StatusCode::NOT_FOUND, "nothing was started");
-}
 
-#[tokio::test]
-async fn what_is_not_an_assignment_of_the_run_is_malformed() {
-    let server = Server::start().await;
-    for body in [&b"{"[..], b"{}", &assignment("r2", "print(1)")] {
-        assert_eq!(server.call(Method::PUT, "/v1/runs/r1", body).await.0, StatusCode::BAD_REQUEST);
+    fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it lives");
     }
 }
 
-#[tokio::test]
-async fn a_run_can_be_cancelled() {
-    let server = Server::start().await;
-    let body = assignment("r1", "import time; time.sleep(1000)");
-    assert_eq!(server.call(Method::PUT, "/v1/runs/r1", &body).await.0, StatusCode::CREATED);
-    assert_eq!(server.call(Method::DELETE, "/v1/runs/r1", b"").await.0, StatusCode::ACCEPTED);
-    let result = server.transcript().await.result.expect("it ends");
-    assert_eq!(result.outcome, Outcome::Cancelled);
+impl Drop for Pod {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            // Told to stop, it takes its program along.
+            self.terminate();
+            let _ = self.child.wait();
+        }
+    }
 }
 
-#[tokio::test]
-async fn a_pod_that_is_told_to_end_takes_its_run_along() {
-    let mut server = Server::start().await;
-    let body = assignment("r1", "import time; time.sleep(1000)");
-    assert_eq!(server.call(Method::PUT, "/v1/runs/r1", &body).await.0, StatusCode::CREATED);
-    let pid = rustix::process::Pid::from_child(&server.process);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is alive");
-    assert!(server.process.wait().expect("the runner ends").success());
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    loop {
+        let end = body.windows(2).position(|window| window == b"\r\n").expect("a chunk has a size");
+        let size = std::str::from_utf8(&body[..end]).expect("text");
+        let size = usize::from_str_radix(size, 16).expect("a size is hexadecimal");
+        if size == 0 {
+            return whole;
+        }
+        whole.extend_from_slice(&body[end + 2..end + 2 + size]);
+        body = &body[end + 2 + size + 2..];
+    }
 }
 
 #[test]
-fn a_runner_without_its_settings_says_which_one_is_missing() {
-    let output = Command::new(env!("CARGO_BIN_EXE_locus-runner")).arg("serve").output().expect("it starts");
-    assert!(!output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("LOCUS_POD_UID is not set"));
+fn a_pod_tells_who_it_is_and_which_layers_are_in_force() {
+    let pod = Pod::start();
+    assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>(), PodInfo { pod_uid: POD.into(), run_uid: None });
+    let ready = pod.ask("GET", "/readyz", None, b"");
+    assert_eq!(ready.status, 200);
+    assert_eq!(ready.json::<Value>()["layers"][0]["inForce"], true);
+    assert_eq!(pod.put(&python("")).status, 201);
+    assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>().run_uid.as_deref(), Some(RUN));
+}
+
+#[test]
+fn the_first_run_is_accepted_known_again_and_alone() {
+    let pod = Pod::start();
+    let assignment = python("open('count', 'a').write('x'); print(open('count').read())");
+    let first = pod.put(&assignment);
+    assert_eq!((first.status, first.json::<RunState>().uid.as_str()), (201, RUN));
+    for _ in 0..3 {
+        assert_eq!(pod.put(&assignment).status, 200);
+    }
+    let other = pod.put(&Assignment { uid: "run-2".into(), ..assignment.clone() });
+    assert_eq!(other.status, 409);
+    assert!(other.json::<Value>()["error"].as_str().expect("a sentence").contains("another run"));
+    let transcript = pod.transcript();
+    assert_eq!(transcript.stdout, b"x\n");
+    assert_eq!(transcript.result.expect("a result").outcome, Outcome::Completed);
+    let again = pod.put(&assignment);
+    assert_eq!((again.status, again.json::<RunState>().result.expect("a result").exit_code), (200, Some(0)));
+}
+
+#[test]
+fn of_many_runs_at_once_one_is_accepted() {
+    let pod = Pod::start();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let puts: Vec<_> = (0..8)
+            .map(|number| {
+                let assignment = Assignment { uid: format!("run-{number}"), ..python("") };
+                let pod = &pod;
+                scope.spawn(move || pod.put(&assignment).status)
+            })
+            .collect();
+        puts.into_iter().map(|put| put.join().expect("no panic")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 7, "{statuses:?}");
+}
+
+#[test]
+fn a_token_for_anything_else_is_refused_and_starts_nothing() {
+    let pod = Pod::start();
+    let body = serde_json::to_vec(&python("")).expect("an assignment serializes");
+    let good = Claims { body: Some(body_digest(&body)), ..claims(Scope::Run) };
+    let sign = |claims: Claims| Some(signer().sign(&claims));
+    for (what, token) in [
+        ("none", None),
+        ("garbage", Some("garbage".to_owned())),
+        ("another key", Some(TokenSigner::from_seed(&[8; 32]).sign(&good))),
+        ("another pod", sign(Claims { aud: "pod-2".into(), ..good.clone() })),
+        ("another run", sign(Claims { run: "run-2".into(), ..good.clone() })),
+        ("read scope", sign(Claims { scope: Scope::Read, ..good.clone() })),
+        ("stdin scope", sign(Claims { scope: Scope::Stdin, ..good.clone() })),
+        ("expired", sign(Claims { exp: 1, ..good.clone() })),
+        ("no body", sign(Claims { body: None, ..good.clone() })),
+        ("another body", sign(Claims { body: Some(body_digest(b"{}")), ..good.clone() })),
+    ] {
+        let answer = pod.ask("PUT", "/v1/runs/run-1", token.as_deref(), &body);
+        assert_eq!(answer.status, 401, "{what}");
+        assert!(!answer.json::<Value>()["error"].as_str().expect("a sentence").is_empty(), "{what}");
+    }
+    assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>().run_uid, None);
+    assert_eq!(pod.put(&python("")).status, 201);
+    for (method, below, scope) in [
+        ("GET", "", Scope::Stdin),
+        ("GET", "/events", Scope::Stdin),
+        ("DELETE", "", Scope::Read),
+        ("POST", "/ack", Scope::Read),
+    ] {
+        assert_eq!(pod.run(method, below, scope).status, 401, "{method} {below}");
+    }
+}
+
+#[test]
+fn what_is_malformed_or_unknown_is_told_apart() {
+    let pod = Pod::start();
+    assert_eq!(pod.run("GET", "", Scope::Read).status, 404);
+    assert_eq!(pod.run("GET", "/events", Scope::Run).status, 404);
+    assert_eq!(pod.run("POST", "/ack", Scope::Run).status, 404);
+    let put = |body: &[u8]| pod.ask("PUT", "/v1/runs/run-1", Some(&start_token(body)), body).status;
+    assert_eq!(put(b"{"), 400);
+    assert_eq!(put(b"{}"), 400);
+    let other = Assignment { uid: "run-2".into(), ..python("") };
+    assert_eq!(put(&serde_json::to_vec(&other).expect("an assignment serializes")), 400);
+    assert_eq!(put(&vec![b' '; (8 << 20) + 1]), 413);
+    assert_eq!(pod.ask("GET", "/nowhere", None, b"").status, 404);
+}
+
+#[test]
+fn every_reader_is_told_all_events_early_or_late() {
+    let pod = Pod::start();
+    let code = "
+import sys, time
+for number in range(5):
+    print(number, flush=True)
+    print(-number, file=sys.stderr, flush=True)
+    time.sleep(0.1)
+sys.exit(3)
+";
+    assert_eq!(pod.put(&python(code)).status, 201);
+    let (first, second) = std::thread::scope(|scope| {
+        let readers = (scope.spawn(|| pod.events()), scope.spawn(|| pod.events()));
+        (readers.0.join().expect("no panic"), readers.1.join().expect("no panic"))
+    });
+    for events in [&first, &second, &pod.events()] {
+        assert_eq!(events[0], Event::Started);
+        let mut transcript = Transcript::default();
+        events.iter().cloned().for_each(|event| transcript.push(event, usize::MAX));
+        assert_eq!(transcript.stdout, b"0\n1\n2\n3\n4\n");
+        assert_eq!(transcript.stderr, b"0\n-1\n-2\n-3\n-4\n");
+        assert!(matches!(events.last(), Some(Event::Finished { result }) if result.exit_code == Some(3)));
+    }
+}
+
+#[test]
+fn events_arrive_while_the_program_runs_and_a_cancel_ends_them() {
+    let pod = Pod::start();
+    let marker = marker("serve-cancel");
+    let code = "import os, time\nif os.fork(): print('up', flush=True)\ntime.sleep(600)";
+    assert_eq!(pod.put(&Assignment { args: vec![marker.clone()], ..python(code) }).status, 201);
+    let path = format!("/v1/runs/{RUN}/events");
+    let mut lines = BufReader::new(pod.send("GET", &path, Some(&token(Scope::Read)), b"")).lines();
+    assert!(lines.any(|line| line.expect("a line").contains("\"stdout\"")));
+    assert!(is_alive(&marker));
+    assert_eq!(pod.run("GET", "", Scope::Read).json::<RunState>().result, None);
+    assert_eq!(pod.run("POST", "/ack", Scope::Run).status, 409);
+    assert_eq!(pod.run("DELETE", "", Scope::Run).status, 202);
+    assert!(lines.any(|line| line.expect("a line").contains("Cancelled")));
+    assert!(!is_alive(&marker));
+    assert_eq!(pod.transcript().stdout, b"up\n");
+}
+
+#[test]
+fn an_acknowledgement_after_the_end_ends_the_runner() {
+    let mut pod = Pod::start();
+    assert_eq!(pod.put(&python("print(1)")).status, 201);
+    assert_eq!(pod.transcript().stdout, b"1\n");
+    assert_eq!(pod.child.try_wait().expect("it is ours"), None, "the result is kept until then");
+    assert_eq!(pod.run("POST", "/ack", Scope::Run).status, 204);
+    assert!(pod.ended().expect("it ends").success());
+}
+
+#[test]
+fn a_result_that_nobody_acknowledges_is_kept_for_a_while() {
+    let mut pod = Pod::start_with(&[("LOCUS_LINGER_SECONDS", "1")]);
+    assert_eq!(pod.put(&python("print(1)")).status, 201);
+    assert_eq!(pod.transcript().stdout, b"1\n");
+    assert!(pod.ended().expect("it ends").success());
+}
+
+#[test]
+fn told_to_stop_the_runner_kills_its_program_and_succeeds() {
+    let mut pod = Pod::start();
+    let marker = marker("serve-stop");
+    let code = "import os, time\nif os.fork(): print('up', flush=True)\ntime.sleep(600)";
+    assert_eq!(pod.put(&Assignment { args: vec![marker.clone()], ..python(code) }).status, 201);
+    let path = format!("/v1/runs/{RUN}/events");
+    let mut lines = BufReader::new(pod.send("GET", &path, Some(&token(Scope::Read)), b"")).lines();
+    assert!(lines.any(|line| line.expect("a line").contains("\"stdout\"")));
+    pod.terminate();
+    assert!(lines.any(|line| line.expect("a line").contains("Cancelled")), "readers are told");
+    assert!(pod.ended().expect("it ends").success());
+    assert!(!is_alive(&marker));
+    assert!(Pod::start().child.try_wait().expect("it is ours").is_none());
+}
+
+#[test]
+fn a_program_sees_the_work_folder_and_no_setting_of_the_runner() {
+    let pod = Pod::start();
+    let mut assignment = python("import os; print(sorted(os.environ), os.listdir('.')); print(os.environ['PATH'])");
+    assignment.files.push(file("sub/data", ""));
+    assignment.env = vec![common::variable("LC_CTYPE", "C")];
+    assert_eq!(pod.put(&assignment).status, 201);
+    let out = String::from_utf8(pod.transcript().stdout).expect("text");
+    let mut lines = out.lines();
+    let first = lines.next().expect("a line");
+    assert!(first.starts_with("['HOME', 'LANG', 'LC_CTYPE', 'PATH'] ["), "{first}");
+    assert!(first.contains("main.py") && first.contains("sub"), "{first}");
+    assert_eq!(lines.next(), Some("/usr/local/bin:/usr/bin:/bin"));
+}
+
+#[test]
+fn settings_that_are_missing_or_wrong_are_named() {
+    let work = tempfile::tempdir().expect("a folder");
+    let key = signer().public_key();
+    let good = [
+        ("LOCUS_POD_UID", POD),
+        ("LOCUS_PUBLIC_KEYS", key.as_str()),
+        ("LOCUS_LISTEN", "127.0.0.1:0"),
+        ("LOCUS_WORK_DIR", work.path().to_str().expect("text")),
+    ];
+    for (name, value) in [
+        ("LOCUS_POD_UID", None),
+        ("LOCUS_PUBLIC_KEYS", None),
+        ("LOCUS_PUBLIC_KEYS", Some("key")),
+        ("LOCUS_LISTEN", Some("here")),
+        ("LOCUS_LINGER_SECONDS", Some("-1")),
+    ] {
+        let mut command = Command::new(RUNNER);
+        command.arg("serve").envs(good);
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+        let output = command.output().expect("the runner's binary starts");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(name), "{name}");
+    }
 }

@@ -1,0 +1,50 @@
+# The one list of commands. `make run` needs Rust alone; `make test` runs every test that this machine can.
+
+LANGUAGES ?= python javascript
+CLUSTER ?= locus
+TARGET := $(shell uname -m)-unknown-linux-musl
+BINARIES := locus-runner locus-operator locus-api-server
+IMAGES := locus/operator:dev locus/api-server:dev $(foreach language,$(LANGUAGES),locus/runner-$(language):dev)
+
+.PHONY: help run test binaries images load kind crds bench clear
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+run: ## serve the page and POST /execute on 127.0.0.1:8000, with no cluster
+	cargo run -p locus-api-server
+
+test: ## every test that this machine can run
+	tests/run
+
+binaries: ## build the static binaries into dist/
+	rustup target add $(TARGET)
+	CC_$(subst -,_,$(TARGET))=cc cargo build --release --target $(TARGET) $(BINARIES:%=-p %)
+	mkdir -p dist
+	cp $(foreach binary,$(BINARIES),$${CARGO_TARGET_DIR:-target}/$(TARGET)/release/$(binary)) dist/
+
+images: binaries ## build the container images
+	docker build -q -t locus/operator:dev -f operator/Dockerfile dist
+	docker build -q -t locus/api-server:dev -f api-server/Dockerfile dist
+	for language in $(LANGUAGES); do docker build -q -t locus/runner-$$language:dev -f languages/$$language/Dockerfile dist || exit 1; done
+
+load: ## put the images on the kind cluster
+	kind load docker-image --name $(CLUSTER) $(IMAGES)
+
+kind: images ## a whole working Locus: cluster, images, chart
+	kind get clusters | grep -qx $(CLUSTER) || kind create cluster --name $(CLUSTER) --config kind-config.yaml
+	$(MAKE) load
+	helm upgrade --install --kube-context kind-$(CLUSTER) --wait --timeout 3m locus charts/locus
+
+crds: ## generate crds/ and the chart's copy from the types
+	cargo run -q -p locus-api --bin crdgen > crds/coderuns.locus.dev.yaml
+	cp crds/*.yaml charts/locus/files/crds/
+
+bench: ## time a CodeRun against a plain Job on the current cluster
+	cargo run --release -p locus-e2e --bin bench
+
+clear: ## remove the cluster and what was built
+	-kind delete cluster --name $(CLUSTER)
+	-docker image rm $(IMAGES)
+	rm -rf dist
+	cargo clean

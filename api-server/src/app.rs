@@ -1,0 +1,167 @@
+//! The front door's routes and what lies around them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::answer::problem;
+use crate::backend::Backend;
+use crate::metrics::Metrics;
+use crate::{execute, ops, page};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Browsers keep the answer to a preflight this long.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// What every route shares.
+#[derive(Clone)]
+pub struct App {
+    /// Where programs run.
+    pub backend: Arc<dyn Backend>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    draining: Arc<AtomicBool>,
+    own_page_only: bool,
+}
+
+impl App {
+    /// A front door to a backend.
+    #[must_use]
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, metrics: Arc::default(), draining: Arc::default(), own_page_only: false }
+    }
+
+    /// Refuses requests that web pages other than this server's own make. Where programs run on somebody's own
+    /// machine, any page that they visit could otherwise start one.
+    #[must_use]
+    pub fn for_its_own_page_only(self) -> Self {
+        Self { own_page_only: true, ..self }
+    }
+
+    /// From now on the server tells that it is shutting down.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is shutting down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// All routes. `origins` are the web pages that may call them.
+pub fn router(app: App, origins: AllowOrigin) -> Router {
+    let cors = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::CONTENT_TYPE, REQUEST_ID])
+        .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+        .max_age(PREFLIGHT_MAX_AGE);
+    // The last layer is the first one that a request meets.
+    Router::new()
+        .route("/execute", post(execute::execute))
+        .route("/api/v1/languages", get(ops::languages))
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .merge(page::routes())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), refuse_other_pages))
+        .layer(middleware::from_fn_with_state(app.clone(), observe))
+        .layer(cors)
+        .layer(always(header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY))
+        .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(always(header::REFERRER_POLICY, "no-referrer"))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(middleware::from_fn(drop_odd_request_id))
+        .with_state(app)
+}
+
+fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+async fn not_found(Extension(id): Extension<RequestId>) -> Response {
+    problem(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path", &id)
+}
+
+async fn method_not_allowed(Extension(id): Extension<RequestId>) -> Response {
+    let message = "this path does not answer to this method; the Allow header says which it takes";
+    problem(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, &id)
+}
+
+async fn refuse_other_pages(
+    State(app): State<App>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if app.own_page_only && !is_from_own_page(request.headers()) {
+        let message = "other web pages may not run programs on this machine: allow one with --cors-origin";
+        return problem(StatusCode::FORBIDDEN, "ForeignOrigin", message, &id);
+    }
+    next.run(request).await
+}
+
+/// Browsers name the page that makes a request in `Origin`; scripts do not send it. A page under a name that somebody
+/// else lets point to this machine is not this server's own either, so only plain addresses and localhost are.
+fn is_from_own_page(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (None, _) => !headers.contains_key(header::ORIGIN),
+        (Some(origin), Some(host)) => {
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+            let is_plain = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok();
+            is_plain && origin.strip_prefix("http://") == Some(host)
+        }
+        (Some(_), None) => false,
+    }
+}
+
+/// Counts requests and logs their ends: the route, never the path as it was typed, and nothing of the body.
+async fn observe(
+    State(app): State<App>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let _counted = app.metrics.request();
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    tracing::debug!(
+        http.method = %method,
+        http.route = route.as_ref().map_or("none", MatchedPath::as_str),
+        http.status = response.status().as_u16(),
+        request.id = id.header_value().to_str().unwrap_or_default(),
+        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "answered",
+    );
+    response
+}
+
+/// Takes away a client's own request id that is no plain word: it stands in logs and answers.
+async fn drop_odd_request_id(mut request: Request, next: Next) -> Response {
+    let plain = |value: &HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=64).contains(&bytes.len()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    if !request.headers().get(REQUEST_ID).is_some_and(plain) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    next.run(request).await
+}

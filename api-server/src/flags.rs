@@ -1,0 +1,108 @@
+//! The command line.
+
+use axum::http::HeaderValue;
+use clap::{Parser, ValueEnum};
+use tower_http::cors::AllowOrigin;
+
+/// Runs programs for browsers, scripts and CI: POST /execute, and a page at /.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Flags {
+    /// The address to serve on; port 0 takes a free one.
+    #[arg(long, env = "LOCUS_LISTEN", default_value = "127.0.0.1:8000")]
+    pub listen: String,
+    /// Where programs run: on this machine, or on a cluster.
+    #[arg(long, env = "LOCUS_BACKEND", value_enum, default_value_t = BackendKind::Embedded)]
+    pub backend: BackendKind,
+    /// The namespace of this server's runs on a cluster [default: the kubeconfig's or the service account's].
+    #[arg(long, env = "LOCUS_NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Runs at one time [default: embedded: the number of cores, cluster: 64].
+    #[arg(long, env = "LOCUS_MAX_CONCURRENT", value_parser = at_least_one)]
+    pub max_concurrent: Option<usize>,
+    /// Runs that may wait for their turn; further ones are answered 429.
+    #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
+    pub max_queued: usize,
+    /// Web pages that may call this server, such as <https://example.org>; may be given several times
+    /// [default: embedded: its own page, cluster: any, without credentials].
+    #[arg(long = "cors-origin", env = "LOCUS_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
+    pub cors_origins: Vec<HeaderValue>,
+}
+
+/// Where programs run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BackendKind {
+    /// On this machine.
+    Embedded,
+    /// On a cluster.
+    Cluster,
+}
+
+impl Flags {
+    /// The web pages that may call the server.
+    pub fn origins(&self) -> AllowOrigin {
+        if self.cors_origins.is_empty() || self.cors_origins.iter().any(|origin| origin == "*") {
+            AllowOrigin::any()
+        } else {
+            AllowOrigin::list(self.cors_origins.clone())
+        }
+    }
+
+    /// Runs at one time.
+    #[must_use]
+    pub fn concurrent(&self) -> usize {
+        self.max_concurrent.unwrap_or_else(|| match self.backend {
+            BackendKind::Embedded => std::thread::available_parallelism().map_or(1, usize::from),
+            BackendKind::Cluster => 64,
+        })
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 run must go on at one time".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a number".to_owned()),
+    }
+}
+
+/// An origin is compared to the byte with what browsers send: a scheme and a host, with no path behind.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let text = text.trim();
+    let well_formed = text
+        .split_once("://")
+        .is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty() && !host.contains('/'));
+    if text != "*" && !well_formed {
+        return Err("an origin is * or a scheme and a host with no path, such as https://example.org".to_owned());
+    }
+    HeaderValue::from_str(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::{BackendKind, Flags};
+
+    #[test]
+    fn the_defaults_serve_this_machine_only() {
+        let flags = Flags::parse_from(["locus-api-server"]);
+        assert_eq!((flags.listen.as_str(), flags.backend), ("127.0.0.1:8000", BackendKind::Embedded));
+        assert!(flags.concurrent() >= 1);
+    }
+
+    #[test]
+    fn origins_are_checked_where_they_are_given() {
+        let parse = |list: &str| Flags::try_parse_from(["locus-api-server", "--cors-origin", list]);
+        assert_eq!(parse("https://a.example,http://localhost:3000").expect("two origins").cors_origins.len(), 2);
+        assert!(parse("*").is_ok());
+        for wrong in ["example.org", "https://a.example/", "https://", "://a"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_runs_at_one_time_is_refused() {
+        assert!(Flags::try_parse_from(["locus-api-server", "--max-concurrent", "0"]).is_err());
+    }
+}

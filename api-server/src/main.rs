@@ -1,0 +1,120 @@
+//! `locus-api-server`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use clap::Parser as _;
+use locus_api_server::app::{App, router};
+use locus_api_server::backend::cluster::Cluster;
+use locus_api_server::backend::embedded::Embedded;
+use locus_api_server::banner::banner;
+use locus_api_server::flags::{BackendKind, Flags};
+use locus_api_server::gate::Gate;
+use locus_runner::{sandbox, toolchain};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How long running requests may go on after the server was told to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    // This comes before anything else: a runner is this binary again, and starts with no thread but its own.
+    if std::env::args_os().nth(1).is_some_and(|first| first == locus_runner::EMBEDDED_COMMAND) {
+        return locus_runner::main(std::env::args().skip(2));
+    }
+    let flags = Flags::parse();
+    start_logs();
+    match start(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn start(flags: &Flags) -> anyhow::Result<()> {
+    // The signals are listened for first, so that one that comes early is not lost.
+    let mut stop = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+    let listener = listen(&flags.listen).await?;
+    let address = listener.local_addr()?;
+    let gate = Gate::new(flags.concurrent(), flags.max_queued);
+    let app = match flags.backend {
+        BackendKind::Embedded => {
+            let toolchains = tokio::task::spawn_blocking(toolchain::detect).await?;
+            let machine = Arc::new(Embedded::new(toolchains, sandbox::report(), gate));
+            say(&banner(Some(&machine), address));
+            let app = App::new(machine);
+            if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }
+        }
+        BackendKind::Cluster => {
+            let cluster = Cluster::connect(flags.namespace.clone(), gate)
+                .await
+                .context("no cluster: set KUBECONFIG, run inside one, or use --backend embedded")?;
+            say(&banner(None, address));
+            App::new(Arc::new(cluster))
+        }
+    };
+    tracing::info!(listen = %address, backend = app.backend.name(), "serving");
+    serve(listener, app, flags, &mut stop).await
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow::anyhow!("{address} is already in use: choose another address with --listen, such as 127.0.0.1:8001")
+        }
+        _ => anyhow::anyhow!("{address} can't be listened on ({error}): choose another address with --listen"),
+    })
+}
+
+/// Serves until a signal comes, and then until the last request is answered, the time is up, or a second one comes.
+async fn serve(
+    listener: TcpListener,
+    app: App,
+    flags: &Flags,
+    [interrupt, terminate]: &mut [tokio::signal::unix::Signal; 2],
+) -> anyhow::Result<()> {
+    // An answer is one small packet, which must not wait for more to come.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    let (drain, draining) = tokio::sync::oneshot::channel::<()>();
+    let served = axum::serve(listener, router(app.clone(), flags.origins())).with_graceful_shutdown(async move {
+        let _ = draining.await;
+    });
+    let mut served = tokio::spawn(async move { served.await });
+    tokio::select! {
+        result = &mut served => return Ok(result??),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: no new requests are taken, those that run may end");
+    app.drain();
+    let _ = drain.send(());
+    tokio::select! {
+        result = &mut served => return Ok(result??),
+        () = tokio::time::sleep(DRAIN_TIMEOUT) => tracing::warn!("requests still ran when the time was up"),
+        _ = interrupt.recv() => tracing::warn!("told to stop at once"),
+        _ = terminate.recv() => tracing::warn!("told to stop at once"),
+    }
+    Ok(())
+}
+
+fn say(text: &str) {
+    // Nobody need read it: a closed stdout is no reason to stop.
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+fn start_logs() {
+    let filter = EnvFilter::try_from_env("LOCUS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() { logs.init() } else { logs.json().flatten_event(true).init() }
+}

@@ -1,0 +1,107 @@
+//! What the tests share: a real server, and a client for it.
+#![allow(dead_code, reason = "no test uses all of it")]
+
+pub mod contract;
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// The real binary on a free port; it is killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    /// What it said before its address.
+    pub banner: String,
+}
+
+impl Server {
+    pub fn start(flags: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_locus-api-server"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        // It is killed from here on, whatever it says.
+        let mut server = Self { child, address: ([0, 0, 0, 0], 0).into(), banner: String::new() };
+        for line in BufReader::new(server.child.stdout.take().expect("a pipe")).lines() {
+            let line = line.expect("text");
+            if let Some(address) = line.strip_prefix("open http://") {
+                server.address = address.parse().expect("an address");
+                return server;
+            }
+            server.banner += &line;
+            server.banner.push('\n');
+        }
+        panic!("the server ended before it told its address: {}", server.banner);
+    }
+
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Waits for the end and tells whether it was a good one.
+    pub fn ended_well(mut self) -> bool {
+        self.child.wait().expect("it can be waited for").success()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+pub async fn send(request: Request<Body>) -> Answer {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request).await.expect("the server answers");
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.expect("the answer is whole").to_bytes();
+    Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.into()).expect("text") }
+}
+
+pub async fn get(server: SocketAddr, path: &str) -> Answer {
+    send(Request::get(format!("http://{server}{path}")).body(Body::empty()).expect("a request")).await
+}
+
+pub async fn execute(server: SocketAddr, request: &Value) -> Answer {
+    let request = Request::post(format!("http://{server}/execute"))
+        .header("content-type", "application/json")
+        .body(Body::from(request.to_string()))
+        .expect("a request");
+    send(request).await
+}
+
+/// The languages that the server has.
+pub async fn languages(server: SocketAddr) -> Vec<String> {
+    let list = get(server, "/api/v1/languages").await.json();
+    let languages = list["languages"].as_array().expect("a list");
+    languages.iter().map(|language| language["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+pub fn python(code: &str) -> Value {
+    json!({ "language": "python", "code": code })
+}

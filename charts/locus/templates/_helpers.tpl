@@ -1,0 +1,121 @@
+{{- define "locus.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 48 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels of everything in the release. */}}
+{{- define "locus.labels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: locus
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* What selects the pods of a component: (list . "operator"). */}}
+{{- define "locus.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ default $root.Chart.Name $root.Values.nameOverride }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{- define "locus.image" -}}
+{{- if .digest -}}{{ .repository }}@{{ .digest }}{{- else -}}{{ .repository }}:{{ .tag }}{{- end -}}
+{{- end -}}
+
+{{- define "locus.signingKeySecret" -}}
+{{- .Values.signingKey.existingSecret | default (printf "%s-signing-key" (include "locus.fullname" .)) -}}
+{{- end -}}
+
+{{- define "locus.runnerServiceAccount" -}}locus-runner{{- end -}}
+
+{{/* The restricted Pod Security Standard, and a read-only root. */}}
+{{- define "locus.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "locus.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* Where the pods of a component may be scheduled: (list . "operator" .Values.operator). */}}
+{{- define "locus.placement" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- $values := index . 2 -}}
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if gt (int $values.replicas) 1 }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "locus.selector" (list $root $component) | nindent 8 }}
+{{- end }}
+{{- end -}}
+
+{{/* Numbers of values are floats, and a large one would be written as 2.147483648e+09. */}}
+{{- define "locus.integers" -}}
+{{- range $name, $value := . }}
+{{ $name }}: {{ int64 $value }}
+{{- end }}
+{{- end -}}
+
+{{/* The operator's settings. */}}
+{{- define "locus.operatorConfig" -}}
+{{- $pods := .Values.runPods -}}
+runNamespace: {{ .Values.runNamespace.name }}
+images:
+  {{- range $language, $image := .Values.images.runners }}
+  {{ $language }}: {{ $image | quote }}
+  {{- end }}
+limits:
+  default: {{- include "locus.integers" .Values.limits.default | trim | nindent 4 }}
+  maximum: {{- include "locus.integers" .Values.limits.maximum | trim | nindent 4 }}
+retention: {{- include "locus.integers" .Values.retention | trim | nindent 2 }}
+podStartSeconds: {{ int64 $pods.startSeconds }}
+uids: {{- include "locus.integers" $pods.uids | trim | nindent 2 }}
+pod:
+  imagePullPolicy: {{ $pods.imagePullPolicy }}
+  imagePullSecrets: {{ toJson $pods.imagePullSecrets }}
+  nodeSelector: {{ toJson $pods.nodeSelector }}
+  tolerations: {{ toJson $pods.tolerations }}
+  priorityClassName: {{ $pods.priorityClassName | quote }}
+  runtimeClassName: {{ $pods.runtimeClassName | quote }}
+  serviceAccountName: {{ include "locus.runnerServiceAccount" . }}
+  cpuRequest: {{ $pods.cpuRequest | toString | quote }}
+  memoryRequest: {{ $pods.memoryRequest | toString | quote }}
+  cpuLimit: {{ $pods.cpuLimit | toString | quote }}
+  tmpBytes: {{ int64 $pods.tmpBytes }}
+{{- end -}}

@@ -1,0 +1,173 @@
+//! The command line.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use locus_core::{Assignment, Limits, RunRequest};
+use locus_languages::Language;
+use serde::Serialize;
+
+use crate::toolchain::Toolchain;
+
+const USAGE: &str = "usage: locus-runner run '<json>' | run - | serve | exec";
+
+/// The runner's main; `args` are the arguments after the program's name.
+pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
+    let args: Vec<String> = args.into_iter().collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["run", json] => run(json),
+        ["serve"] => platform::serve(),
+        ["exec"] => platform::exec(),
+        _ => fail(USAGE),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("locus-runner: {message}");
+    ExitCode::from(2)
+}
+
+/// What `run` prints: the contract that scripts rely on.
+#[derive(Default, Serialize)]
+struct Answer {
+    stdout: String,
+    stderr: String,
+    error: String,
+}
+
+fn run(json: &str) -> ExitCode {
+    let (answer, code) = match read(json).and_then(|json| prepare(&json)) {
+        Ok(assignment) => platform::run(&assignment),
+        Err(error) => (Answer { error, ..Answer::default() }, ExitCode::from(2)),
+    };
+    println!("{}", serde_json::to_string(&answer).expect("three strings serialize"));
+    code
+}
+
+fn read(json: &str) -> Result<String, String> {
+    if json != "-" {
+        return Ok(json.to_owned());
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin can't be read: {error}"))?;
+    Ok(text)
+}
+
+/// Everything that can be refused before anything runs.
+fn prepare(json: &str) -> Result<Assignment, String> {
+    let request: RunRequest = serde_json::from_str(json)
+        .map_err(|error| format!("the request is not right: {error}; give {{\"language\": ..., \"code\": ...}}"))?;
+    let language =
+        locus_languages::find(locus_languages::all(), &request.language).map_err(|error| error.to_string())?;
+    let files = request.sources(&language.file_name).map_err(|error| error.to_string())?;
+    let toolchain = Toolchain::probe(language).ok_or_else(|| not_installed(language))?;
+    let default = Limits::clamp(language.limits, Limits::DEFAULT, Limits::MAXIMUM);
+    Ok(Assignment {
+        uid: "local".into(),
+        program: toolchain.program(),
+        files,
+        stdin: request.stdin,
+        args: request.args,
+        env: request.env,
+        compile_args: request.compile_args,
+        limits: Limits::clamp(request.limits, default, Limits::MAXIMUM),
+    })
+}
+
+fn not_installed(language: &Language) -> String {
+    let installed: Vec<_> = crate::toolchain::detect().iter().map(|found| found.language.id.as_str()).collect();
+    let installed = if installed.is_empty() { "none".to_owned() } else { installed.join(", ") };
+    format!("language {} is not installed here: put {} on PATH (installed: {installed})", language.id, language.run[0])
+}
+
+#[cfg(target_os = "linux")]
+mod platform {
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd as _;
+    use std::process::ExitCode;
+
+    use locus_core::{Assignment, Outcome, Transcript};
+
+    use super::{Answer, fail};
+    use crate::execute::{Place, execute};
+    use crate::run::Run;
+    use crate::signals::{self, Cancel};
+
+    pub fn serve() -> ExitCode {
+        match crate::serve::serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+
+    pub fn run(assignment: &Assignment) -> (Answer, ExitCode) {
+        let cancel = match signals::prepare().and_then(|()| Cancel::on_signal()) {
+            Ok(cancel) => cancel,
+            Err(error) => {
+                return (Answer { error: error.to_string(), ..Answer::default() }, ExitCode::FAILURE);
+            }
+        };
+        let mut transcript = Transcript::default();
+        execute(assignment, &Place::Host, &cancel, &mut |event| transcript.push(event, usize::MAX));
+        let result = transcript.result.expect("a run ends with its result");
+        let code = if result.outcome == Outcome::RunnerFailed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (Answer { stdout: text(&transcript.stdout), stderr: text(&transcript.stderr), error: result.error }, code)
+    }
+
+    /// An embedded run: the assignment comes on stdin, the events leave on stdout.
+    pub fn exec() -> ExitCode {
+        match follow() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+
+    fn follow() -> std::io::Result<()> {
+        signals::prepare()?;
+        let mut json = Vec::new();
+        std::io::stdin().read_to_end(&mut json)?;
+        let assignment: Assignment = serde_json::from_slice(&json)?;
+        drop(json);
+        // When the server that reads stdout is gone, nobody is left to run for. That is watched in place
+        // of PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
+        let cancel = Cancel::on_signal()?.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
+        let run = Run::start(assignment, Place::Host, cancel)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let mut reader = run.journal.reader();
+        let mut stdout = std::io::stdout().lock();
+        // The run goes on in a thread of its own: its deadline holds when nobody reads.
+        while let Some(event) = runtime.block_on(reader.next()) {
+            let mut line = serde_json::to_vec(&event)?;
+            line.push(b'\n');
+            if stdout.write_all(&line).and_then(|()| stdout.flush()).is_err() {
+                break;
+            }
+        }
+        runtime.block_on(run.journal.finished());
+        Ok(())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod platform {
+    use std::process::ExitCode;
+
+    use locus_core::Assignment;
+
+    use super::{Answer, fail};
+
+    const NEEDS_LINUX: &str = "runs need Linux or a cluster";
+
+    pub fn serve() -> ExitCode {
+        fail(NEEDS_LINUX)
+    }
+
+    pub fn exec() -> ExitCode {
+        fail(NEEDS_LINUX)
+    }
+
+    pub fn run(_: &Assignment) -> (Answer, ExitCode) {
+        (Answer { error: NEEDS_LINUX.into(), ..Answer::default() }, ExitCode::FAILURE)
+    }
+}

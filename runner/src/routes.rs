@@ -1,0 +1,233 @@
+//! The runner's HTTP: who may ask what.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use locus_core::token::{Demand, Scope, TokenError, TokenVerifier};
+use locus_core::{Assignment, PodInfo, RunState};
+use tokio::sync::{Notify, watch};
+
+use crate::execute::Place;
+use crate::run::Run;
+use crate::sandbox;
+use crate::signals::{Cancel, Canceller};
+
+/// The most bytes of an assignment.
+const BODY_MAX: usize = 8 << 20;
+/// The time that sending one may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+const RUN: &[Scope] = &[Scope::Run];
+const READ: &[Scope] = &[Scope::Run, Scope::Read];
+
+/// What the routes share: one pod, and at most one run.
+pub struct Runner {
+    pod_uid: String,
+    verifier: TokenVerifier,
+    place: Place,
+    run: watch::Sender<Option<Arc<Run>>>,
+    canceller: Canceller,
+    /// The other end of the canceller, until the run takes it.
+    cancel: std::sync::Mutex<Option<Cancel>>,
+    acknowledged: Notify,
+}
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("a bearer token is required")]
+    NoToken,
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("this pod has no run {0:?}")]
+    UnknownRun(String),
+    #[error("this pod has accepted another run")]
+    OtherRun,
+    #[error("the run has not ended yet")]
+    StillRunning,
+    #[error("the assignment can't be read: {0}")]
+    Malformed(String),
+    #[error("the assignment is longer than {BODY_MAX} bytes or broke off")]
+    Body,
+    #[error("the assignment took too long to arrive")]
+    Slow,
+    #[error("the run can't be started: {0}")]
+    Start(#[from] io::Error),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::UnknownRun(_) => StatusCode::NOT_FOUND,
+            Self::OtherRun | Self::StillRunning => StatusCode::CONFLICT,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Start(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (status, Json(serde_json::json!({ "error": self.to_string() }))).into_response()
+    }
+}
+
+impl Runner {
+    /// A runner that has no run yet.
+    pub fn new(pod_uid: String, verifier: TokenVerifier, place: Place) -> io::Result<Arc<Self>> {
+        let (canceller, cancel) = Cancel::by_hand()?;
+        Ok(Arc::new(Self {
+            pod_uid,
+            verifier,
+            place,
+            run: watch::Sender::new(None),
+            canceller,
+            cancel: std::sync::Mutex::new(Some(cancel)),
+            acknowledged: Notify::new(),
+        }))
+    }
+
+    /// The run, if one was accepted.
+    pub fn run(&self) -> Option<Arc<Run>> {
+        self.run.borrow().clone()
+    }
+
+    /// Waits until a run has been accepted.
+    pub async fn accepted(&self) -> Arc<Run> {
+        let mut run = self.run.subscribe();
+        loop {
+            if let Some(run) = run.borrow_and_update().clone() {
+                return run;
+            }
+            // The sender is this value's own, so it is there.
+            let _ = run.changed().await;
+        }
+    }
+
+    /// Waits until the result was acknowledged.
+    pub async fn acknowledged(&self) {
+        self.acknowledged.notified().await;
+    }
+
+    /// Stops the run; one that comes later is stopped at once.
+    pub fn cancel(&self) {
+        self.canceller.cancel();
+    }
+
+    /// The routes.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/readyz", get(async || Json(sandbox::report())))
+            .route("/v1/pod", get(pod))
+            .route("/v1/runs/{uid}", get(state).put(start).delete(cancel))
+            .route("/v1/runs/{uid}/events", get(events))
+            .route("/v1/runs/{uid}/ack", post(acknowledge))
+            .with_state(self)
+    }
+
+    fn authorize(&self, headers: &HeaderMap, run: &str, scopes: &[Scope], body: Option<&[u8]>) -> Result<(), Refusal> {
+        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::NoToken)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |age| age.as_secs());
+        self.verifier.verify(token, Demand { pod: &self.pod_uid, run, scopes, body, now })?;
+        Ok(())
+    }
+
+    fn find(&self, headers: &HeaderMap, uid: &str, scopes: &[Scope]) -> Result<Arc<Run>, Refusal> {
+        self.authorize(headers, uid, scopes, None)?;
+        self.run().filter(|run| run.uid == uid).ok_or_else(|| Refusal::UnknownRun(uid.to_owned()))
+    }
+
+    /// Accepts the first run, knows it again, and refuses every other one.
+    fn accept(&self, assignment: Assignment) -> Result<(StatusCode, RunState), Refusal> {
+        let mut answer = Err(Refusal::OtherRun);
+        self.run.send_if_modified(|current| {
+            if let Some(run) = current {
+                if run.uid == assignment.uid {
+                    answer = Ok((StatusCode::OK, run.state()));
+                }
+                return false;
+            }
+            let cancel = self.cancel.lock().ok().and_then(|mut cancel| cancel.take());
+            let cancel = cancel.ok_or_else(|| io::Error::other("an earlier start failed"));
+            match cancel.and_then(|cancel| Run::start(assignment, self.place.clone(), cancel)) {
+                Ok(run) => {
+                    answer = Ok((StatusCode::CREATED, run.state()));
+                    *current = Some(Arc::new(run));
+                    true
+                }
+                Err(error) => {
+                    answer = Err(error.into());
+                    false
+                }
+            }
+        });
+        answer
+    }
+}
+
+type Shared = State<Arc<Runner>>;
+
+async fn pod(State(runner): Shared) -> Json<PodInfo> {
+    Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid: runner.run().map(|run| run.uid.clone()) })
+}
+
+async fn start(
+    State(runner): Shared,
+    Path(uid): Path<String>,
+    request: Request,
+) -> Result<(StatusCode, Json<RunState>), Refusal> {
+    let (parts, body) = request.into_parts();
+    // Before a byte of the body is held: strangers can't fill the runner's memory.
+    runner.authorize(&parts.headers, &uid, RUN, None)?;
+    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await;
+    let body = body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::Body)?;
+    runner.authorize(&parts.headers, &uid, RUN, Some(&body))?;
+    let assignment: Assignment =
+        serde_json::from_slice(&body).map_err(|error| Refusal::Malformed(error.to_string()))?;
+    if assignment.uid != uid {
+        return Err(Refusal::Malformed(format!("it is for run {:?}", assignment.uid)));
+    }
+    let (status, state) = runner.accept(assignment)?;
+    Ok((status, Json(state)))
+}
+
+async fn state(State(runner): Shared, Path(uid): Path<String>, headers: HeaderMap) -> Result<Json<RunState>, Refusal> {
+    Ok(Json(runner.find(&headers, &uid, READ)?.state()))
+}
+
+async fn events(State(runner): Shared, Path(uid): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let run = runner.find(&headers, &uid, READ)?;
+    let lines = futures::stream::unfold(run.journal.reader(), async |mut reader| {
+        let event = reader.next().await?;
+        let mut line = serde_json::to_vec(&event).expect("an event serializes");
+        line.push(b'\n');
+        Some((Ok::<_, Infallible>(line), reader))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+}
+
+async fn cancel(State(runner): Shared, Path(uid): Path<String>, headers: HeaderMap) -> Result<StatusCode, Refusal> {
+    runner.find(&headers, &uid, RUN)?;
+    runner.cancel();
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn acknowledge(
+    State(runner): Shared,
+    Path(uid): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    let run = runner.find(&headers, &uid, RUN)?;
+    if run.journal.result().is_none() {
+        return Err(Refusal::StillRunning);
+    }
+    runner.acknowledged.notify_one();
+    Ok(StatusCode::NO_CONTENT)
+}

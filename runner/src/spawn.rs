@@ -1,0 +1,125 @@
+//! How a process of a run is set up between fork and exec.
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use locus_core::Limits;
+use rustix::process::{Resource, Rlimit, Signal};
+
+/// Open files of a program.
+const OPEN_FILES: u64 = 1024;
+/// Threads of the runner itself, which count for the same uid, and some to spare.
+const RUNNER_THREADS: u64 = 4;
+/// What data may grow by, past twice the memory limit, before allocations fail: thread stacks and the
+/// reserves of a garbage collector count as data although no page of them is used.
+const DATA_SLACK: u64 = 128 << 20;
+
+/// What bounds processes and memory beside the supervision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confines {
+    /// A pod: the uid is the run's own and the container has a memory limit.
+    Pod,
+    /// A host: the uid is shared with other processes.
+    Host,
+}
+
+/// Starts a process with pipes for stdin, stdout and stderr, in a session of its own.
+pub fn spawn(
+    argv: &[String],
+    env: &[(String, String)],
+    folder: &Path,
+    limits: &Limits,
+    confines: Confines,
+) -> io::Result<Child> {
+    let (program, rest) = argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let mut command = Command::new(program);
+    command.args(rest).env_clear().envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let rlimits = rlimits(limits, confines);
+    // SAFETY: `set_up` makes raw system calls only; it takes no lock and allocates nothing.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(move || set_up(&rlimits));
+    }
+    command.spawn()
+}
+
+/// Each limit, but never more than this process may hand on.
+fn rlimits(limits: &Limits, confines: Confines) -> Vec<(Resource, Rlimit)> {
+    let cpu = u64::from(limits.cpu_seconds);
+    let mut wanted = vec![
+        // SIGXCPU at the first, SIGKILL at the second for a program that ignores it.
+        (Resource::Cpu, cpu, cpu + 1),
+        (Resource::Fsize, limits.file_bytes, limits.file_bytes),
+        (Resource::Core, 0, 0),
+        (Resource::Nofile, OPEN_FILES, OPEN_FILES),
+    ];
+    match confines {
+        Confines::Pod if !rustix::process::getuid().is_root() => {
+            let threads = u64::from(limits.processes) + RUNNER_THREADS;
+            wanted.push((Resource::Nproc, threads, threads));
+        }
+        Confines::Pod => {}
+        Confines::Host => {
+            let data = limits.memory_bytes.saturating_mul(2).saturating_add(DATA_SLACK);
+            wanted.push((Resource::Data, data, data));
+        }
+    }
+    let bounded = |(resource, soft, hard): (Resource, u64, u64)| {
+        let ceiling = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        (resource, Rlimit { current: Some(soft.min(ceiling)), maximum: Some(hard.min(ceiling)) })
+    };
+    wanted.into_iter().map(bounded).collect()
+}
+
+/// Runs in the child after fork, where other threads' locks may be held for ever.
+fn set_up(rlimits: &[(Resource, Rlimit)]) -> io::Result<()> {
+    rustix::process::setsid()?;
+    reset_signals();
+    // Last resort for a runner that is killed before it can clean up.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    be_first_to_go();
+    for (resource, rlimit) in rlimits {
+        rustix::process::setrlimit(*resource, *rlimit)?;
+    }
+    rustix::thread::set_no_new_privs(true)?;
+    close_on_exec()
+}
+
+fn reset_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: sets a disposition; for a signal that allows none the call fails and changes nothing.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+    // SAFETY: the set is initialized by sigemptyset before it is used.
+    #[allow(unsafe_code)]
+    unsafe {
+        let mut none = std::mem::MaybeUninit::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// Makes the kernel take this process before any other when memory runs out. Where /proc does not
+/// allow it the run still has its limits.
+fn be_first_to_go() {
+    use rustix::fs::{Mode, OFlags};
+    // As a copy of the non-dumpable runner it could not open its own file; exec sets this anyway.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable);
+    if let Ok(file) = rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::io::write(&file, b"1000");
+    }
+}
+
+/// Every descriptor past stderr is closed by exec, also those that were opened without care.
+fn close_on_exec() -> io::Result<()> {
+    // SAFETY: only sets a flag on descriptors, none of which the child uses before exec.
+    #[allow(unsafe_code)]
+    let failed = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

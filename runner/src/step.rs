@@ -1,0 +1,339 @@
+//! One process with all that it starts, supervised from its start to the death of the last of them.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::process::ChildStdin;
+use std::time::{Duration, Instant};
+
+use locus_core::{Limits, Usage};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
+
+use crate::family::{Family, Status};
+use crate::memory::oom_kills;
+use crate::output::{Cutter, Stream};
+use crate::signals::Cancel;
+use crate::spawn::{self, Confines};
+
+/// The most bytes of an output event.
+const CHUNK: usize = 32 * 1024;
+/// How often memory and cpu time of all processes together are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// The command.
+    pub argv: &'a [String],
+    /// Its whole environment.
+    pub env: &'a [(String, String)],
+    /// Its working directory.
+    pub folder: &'a Path,
+    /// What it reads on standard input.
+    pub stdin: &'a [u8],
+    /// Its limits.
+    pub limits: &'a Limits,
+    /// What bounds it beside the supervision.
+    pub confines: Confines,
+    /// What stops it.
+    pub cancel: &'a Cancel,
+}
+
+/// Why the runner ended a step, or the kernel on its behalf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Someone asked for it.
+    Cancelled,
+    /// The wall-clock limit.
+    WallClock,
+    /// The cpu-time limit.
+    CpuTime,
+    /// The memory limit.
+    Memory,
+    /// The output limit.
+    Output(Stream),
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// How the main process ended.
+    pub status: Status,
+    /// Why it was made to, if it was: the first cause that was acted on.
+    pub cause: Option<Cause>,
+    /// Whether stdout was cut at the limit.
+    pub stdout_truncated: bool,
+    /// Whether stderr was cut at the limit.
+    pub stderr_truncated: bool,
+    /// What all processes used together.
+    pub usage: Usage,
+}
+
+/// Why a step has no end to tell.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The process did not start.
+    #[error("{program} can't be started: {source}")]
+    Start {
+        /// The command's name.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The supervision failed.
+    #[error("the program can't be supervised: {0}")]
+    Supervise(#[from] io::Error),
+}
+
+impl Step<'_> {
+    /// Runs the step. When it returns, no process of it is left.
+    pub fn run(self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) -> Result<Ended, StepError> {
+        let start = Instant::now();
+        let kills_before = oom_kills();
+        let mut child = spawn::spawn(self.argv, self.env, self.folder, self.limits, self.confines)
+            .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
+        let mut family = Family::of(child.id())?;
+        let supervised = Pipes::of(&mut child, &self).and_then(|mut pipes| {
+            let cause = self.supervise(start, &mut family, &mut pipes, on_output)?;
+            Ok((pipes, cause))
+        });
+        // Also after a failure: nothing of the run may stay behind.
+        family.end()?;
+        let wall = start.elapsed();
+        let (mut pipes, mut cause) = supervised?;
+        // Nobody writes any more, so what can be read now is all there is.
+        pipes.drain(on_output);
+        let status = family.status.ok_or_else(|| io::Error::other("the process vanished"))?;
+        if cause.is_none() {
+            cause = self.kernel_cause(status, kills_before, family.cpu).or_else(|| pipes.over().map(Cause::Output));
+        }
+        Ok(Ended {
+            status,
+            cause,
+            stdout_truncated: pipes.stdout.cutter.is_over(),
+            stderr_truncated: pipes.stderr.cutter.is_over(),
+            usage: Usage {
+                wall_seconds: wall.as_secs_f64(),
+                cpu_seconds: family.cpu.as_secs_f64(),
+                memory_peak_bytes: family.peak,
+            },
+        })
+    }
+
+    /// Waits until the main process ends by itself or there is a cause to end it.
+    fn supervise(
+        &self,
+        start: Instant,
+        family: &mut Family,
+        pipes: &mut Pipes<'_>,
+        on_output: &mut dyn FnMut(Stream, Vec<u8>),
+    ) -> io::Result<Option<Cause>> {
+        let deadline = start + Duration::from_secs(self.limits.timeout_seconds.into());
+        let mut next_look = start + LOOK;
+        loop {
+            let ready = self.wait(family, pipes, deadline.min(next_look))?;
+            if ready.cancelled {
+                return Ok(Some(Cause::Cancelled));
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Ok(Some(Cause::WallClock));
+            }
+            if now >= next_look {
+                if let Some(cause) = self.look(family) {
+                    return Ok(Some(cause));
+                }
+                // Counted from the end of the look: on a busy machine it is not all that the runner does.
+                next_look = Instant::now() + LOOK;
+            }
+            pipes.serve(&ready, on_output);
+            if let Some(stream) = pipes.over() {
+                return Ok(Some(Cause::Output(stream)));
+            }
+            if ready.children {
+                family.reap();
+                if family.status.is_some() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn wait(&self, family: &Family, pipes: &Pipes<'_>, until: Instant) -> io::Result<Ready> {
+        let mut fds = vec![PollFd::new(family.signals(), PollFlags::IN)];
+        fds.extend(self.cancel.poll_fds());
+        let cancels = 1..fds.len();
+        let stdout = add(&mut fds, pipes.stdout.fd(), PollFlags::IN);
+        let stderr = add(&mut fds, pipes.stderr.fd(), PollFlags::IN);
+        let stdin = add(&mut fds, pipes.stdin.as_ref().map(AsFd::as_fd), PollFlags::OUT);
+        let left = until.saturating_duration_since(Instant::now());
+        match poll(&mut fds, Some(&Timespec::try_from(left).map_err(io::Error::other)?)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(Ready::default()),
+            Err(error) => return Err(error.into()),
+        }
+        let fired = |index: usize| !fds[index].revents().is_empty();
+        Ok(Ready {
+            children: fired(0),
+            cancelled: cancels.clone().any(fired),
+            stdout: stdout.is_some_and(fired),
+            stderr: stderr.is_some_and(fired),
+            stdin: stdin.is_some_and(fired),
+        })
+    }
+
+    fn look(&self, family: &Family) -> Option<Cause> {
+        let living = Family::living();
+        if family.cpu + living.cpu > self.cpu_limit() {
+            return Some(Cause::CpuTime);
+        }
+        let limit = self.limits.memory_bytes;
+        // The quick sum counts shared pages more than once: only the exact one condemns.
+        (living.resident > limit && Family::proportional() > limit).then_some(Cause::Memory)
+    }
+
+    /// The cause of an end that the kernel brought about.
+    fn kernel_cause(&self, status: Status, kills_before: Option<u64>, cpu: Duration) -> Option<Cause> {
+        match status {
+            Status::Signaled(libc::SIGXCPU) => Some(Cause::CpuTime),
+            Status::Signaled(libc::SIGKILL) if oom_kills() > kills_before => Some(Cause::Memory),
+            // The hard limit, for a program that ignores SIGXCPU.
+            Status::Signaled(libc::SIGKILL) if cpu >= self.cpu_limit() => Some(Cause::CpuTime),
+            _ => None,
+        }
+    }
+
+    fn cpu_limit(&self) -> Duration {
+        Duration::from_secs(self.limits.cpu_seconds.into())
+    }
+}
+
+/// Polls a descriptor too, if there is one; its place among the polled.
+fn add<'fd>(fds: &mut Vec<PollFd<'fd>>, fd: Option<BorrowedFd<'fd>>, flags: PollFlags) -> Option<usize> {
+    fds.push(PollFd::from_borrowed_fd(fd?, flags));
+    Some(fds.len() - 1)
+}
+
+/// What `wait` woke for.
+#[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "one flag a descriptor")]
+struct Ready {
+    children: bool,
+    cancelled: bool,
+    stdout: bool,
+    stderr: bool,
+    stdin: bool,
+}
+
+/// The runner's ends of the three pipes; none of them blocks.
+struct Pipes<'a> {
+    stdin: Option<ChildStdin>,
+    unwritten: &'a [u8],
+    stdout: Outlet,
+    stderr: Outlet,
+}
+
+impl<'a> Pipes<'a> {
+    fn of(child: &mut std::process::Child, step: &Step<'a>) -> io::Result<Self> {
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(io::Error::other("the process has no pipes"));
+        };
+        ioctl_fionbio(&stdin, true)?;
+        let limit = step.limits.output_bytes;
+        Ok(Self {
+            // Without input the program finds its end at once.
+            stdin: Some(stdin).filter(|_| !step.stdin.is_empty()),
+            unwritten: step.stdin,
+            stdout: Outlet::new(Stream::Stdout, stdout.into(), limit)?,
+            stderr: Outlet::new(Stream::Stderr, stderr.into(), limit)?,
+        })
+    }
+
+    fn serve(&mut self, ready: &Ready, on_output: &mut dyn FnMut(Stream, Vec<u8>)) {
+        if ready.stdout {
+            self.stdout.read(on_output);
+        }
+        if ready.stderr {
+            self.stderr.read(on_output);
+        }
+        if ready.stdin {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let Some(stdin) = &self.stdin else { return };
+        match rustix::io::write(stdin, self.unwritten) {
+            Ok(count) => self.unwritten = &self.unwritten[count..],
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            // The program does not read to the end, which is its own affair.
+            Err(_) => self.unwritten = &[],
+        }
+        if self.unwritten.is_empty() {
+            self.stdin = None;
+        }
+    }
+
+    fn over(&self) -> Option<Stream> {
+        [&self.stdout, &self.stderr].into_iter().find(|outlet| outlet.cutter.is_over()).map(|outlet| outlet.stream)
+    }
+
+    fn drain(&mut self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) {
+        for outlet in [&mut self.stdout, &mut self.stderr] {
+            while !outlet.cutter.is_over() && outlet.read(on_output) {}
+            outlet.close(on_output);
+        }
+    }
+}
+
+/// The runner's end of an output pipe.
+struct Outlet {
+    stream: Stream,
+    pipe: Option<OwnedFd>,
+    cutter: Cutter,
+    buffer: Box<[u8]>,
+}
+
+impl Outlet {
+    fn new(stream: Stream, pipe: OwnedFd, limit: u64) -> io::Result<Self> {
+        ioctl_fionbio(&pipe, true)?;
+        Ok(Self { stream, pipe: Some(pipe), cutter: Cutter::new(limit), buffer: vec![0; CHUNK].into() })
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Reads once; whether there was something.
+    fn read(&mut self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) -> bool {
+        let Some(pipe) = &self.pipe else { return false };
+        match rustix::io::read(pipe, &mut *self.buffer) {
+            Ok(count @ 1..) => {
+                let bytes = self.cutter.push(&self.buffer[..count]);
+                self.tell(bytes, on_output);
+                true
+            }
+            Err(Errno::INTR) => true,
+            Err(Errno::AGAIN) => false,
+            // Every writer has closed it.
+            Ok(0) | Err(_) => {
+                self.close(on_output);
+                false
+            }
+        }
+    }
+
+    fn close(&mut self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) {
+        self.pipe = None;
+        let bytes = self.cutter.finish();
+        self.tell(bytes, on_output);
+    }
+
+    fn tell(&self, bytes: Vec<u8>, on_output: &mut dyn FnMut(Stream, Vec<u8>)) {
+        if !bytes.is_empty() {
+            on_output(self.stream, bytes);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the tests share: python programs, and the runner's binary to run them.
+#![allow(dead_code)]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use locus_core::{Assignment, EnvVar, Event, Limits, Outcome, Program, RunResult, SourceFile, Transcript};
+use locus_runner::toolchain::Toolchain;
+
+pub const RUNNER: &str = env!("CARGO_BIN_EXE_locus-runner");
+
+/// The language's program, behind the shims of version managers. Without it the tests fail.
+fn python_program() -> &'static Program {
+    static PROGRAM: OnceLock<Program> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let language = locus_languages::find(locus_languages::all(), "python").expect("python is a language");
+        Toolchain::probe(language).expect("the tests need python3").program()
+    })
+}
+
+/// A python program as an assignment, with limits that suit a test.
+pub fn python(code: &str) -> Assignment {
+    Assignment {
+        uid: "run-1".into(),
+        program: python_program().clone(),
+        files: vec![file("main.py", code)],
+        stdin: String::new(),
+        args: Vec::new(),
+        env: Vec::new(),
+        compile_args: Vec::new(),
+        limits: Limits { timeout_seconds: 20, ..Limits::DEFAULT },
+    }
+}
+
+pub fn with_limits(code: &str, change: impl FnOnce(&mut Limits)) -> Assignment {
+    let mut assignment = python(code);
+    change(&mut assignment.limits);
+    assignment
+}
+
+pub fn file(name: &str, content: &str) -> SourceFile {
+    SourceFile { name: name.into(), content: content.into(), encoding: locus_core::Encoding::Utf8 }
+}
+
+pub fn variable(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.into(), value: value.into() }
+}
+
+/// A finished run.
+pub struct Run {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub result: RunResult,
+    pub took: Duration,
+}
+
+impl Run {
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    #[track_caller]
+    pub fn completed(self) -> Self {
+        assert_eq!(self.result.outcome, Outcome::Completed, "{}\n{}", self.result.error, self.err());
+        assert_eq!(self.result.error, "");
+        self
+    }
+}
+
+/// An `exec` process that has its assignment.
+pub fn start(assignment: &Assignment) -> Child {
+    let mut child = Command::new(RUNNER)
+        .arg("exec")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the runner's binary starts");
+    let json = serde_json::to_vec(assignment).expect("an assignment serializes");
+    child.stdin.take().expect("a pipe").write_all(&json).expect("the runner reads its assignment");
+    child
+}
+
+/// Reads an `exec` process to its end.
+pub fn finish(mut child: Child, mut on_event: impl FnMut(&Event)) -> Run {
+    let begin = Instant::now();
+    let mut transcript = Transcript::default();
+    for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
+        let event: Event = serde_json::from_str(&line.expect("a line")).expect("a line is an event");
+        assert!(transcript.result.is_none(), "nothing follows the result: {event:?}");
+        on_event(&event);
+        transcript.push(event, usize::MAX);
+    }
+    assert!(child.wait().expect("it is ours").success());
+    let result = transcript.result.expect("a run ends with its result");
+    Run { stdout: transcript.stdout, stderr: transcript.stderr, result, took: begin.elapsed() }
+}
+
+pub fn exec(assignment: &Assignment) -> Run {
+    finish(start(assignment), |_| {})
+}
+
+/// A word that stands in the command line of one test's processes only.
+pub fn marker(name: &str) -> String {
+    format!("locus-test-{name}-{}", std::process::id())
+}
+
+/// Whether a living process has the word in its command line.
+pub fn is_alive(marker: &str) -> bool {
+    let entries = std::fs::read_dir("/proc").expect("linux has /proc");
+    entries.flatten().any(|entry| {
+        std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(marker))
+    })
+}

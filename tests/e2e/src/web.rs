@@ -1,0 +1,83 @@
+//! HTTP to pods of the release, through the API server's port-forward.
+
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::Value;
+
+use crate::cluster::{FRONT_DOOR, RELEASE_NAMESPACE, is_ready, pods_with};
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// A header's value; empty when there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{:?} is not JSON: {error}", self.body))
+    }
+}
+
+/// Posts JSON to a path of the front door.
+pub async fn post(client: &Client, path: &str, body: &Value) -> Answer {
+    let request = Request::post(path).header("content-type", "application/json").body(body.to_string());
+    ask_front_door(client, request.expect("the request is well formed")).await
+}
+
+/// Asks the front door as its Service would: on the target of port 80, of a ready pod that the Service selects.
+pub async fn ask_front_door(client: &Client, request: Request<String>) -> Answer {
+    let services: Api<Service> = Api::namespaced(client.clone(), RELEASE_NAMESPACE);
+    let service = services.get(FRONT_DOOR).await.expect("the release has a service locus-api");
+    let spec = service.spec.expect("a service has a spec");
+    let port = spec.ports.into_iter().flatten().find(|port| port.port == 80).expect("the service has port 80");
+    let selector = spec.selector.expect("the service selects pods");
+    let pods = pods_with(client, selector).await.expect("pods can be listed");
+    let pod = pods.into_iter().find(is_ready).expect("the service has a ready pod");
+    let port = match port.target_port.unwrap_or(IntOrString::Int(80)) {
+        IntOrString::Int(port) => port,
+        IntOrString::String(name) => named_port(&pod, &name),
+    };
+    ask_pod(client, &pod, u16::try_from(port).expect("a port"), request).await
+}
+
+fn named_port(pod: &Pod, name: &str) -> i32 {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
+    let port = ports.find(|port| port.name.as_deref() == Some(name));
+    port.unwrap_or_else(|| panic!("the pod has no port {name}")).container_port
+}
+
+/// Asks a pod of the release.
+pub async fn ask_pod(client: &Client, pod: &Pod, port: u16, mut request: Request<String>) -> Answer {
+    request.headers_mut().entry("host").or_insert(http::HeaderValue::from_static("locus-e2e"));
+    let pods: Api<Pod> = Api::namespaced(client.clone(), RELEASE_NAMESPACE);
+    let mut forwarder = pods.portforward(&pod.name_any(), &[port]).await.expect("a port can be forwarded");
+    let stream = forwarder.take_stream(port).expect("the port has a stream");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("the pod speaks HTTP");
+    let connection = tokio::spawn(connection);
+    let request = request.map(|body| Full::new(Bytes::from(body)));
+    let (parts, body) = sender.send_request(request).await.expect("the pod answers").into_parts();
+    let body = body.collect().await.expect("the answer has an end").to_bytes();
+    connection.abort();
+    let body = String::from_utf8(body.into()).expect("the answer is text");
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+}
