@@ -41,7 +41,7 @@ crds: ## generate crds/ and the chart's copy from the types
 	cp crds/*.yaml charts/locus/files/crds/
 
 bench: ## time a CodeRun against a plain Job on the current cluster
-	cargo run --release -p locus-e2e --bin bench
+	cargo run -p locus-e2e --bin bench
 
 clear: ## remove the cluster and what was built
 	-kind delete cluster --name $(CLUSTER)

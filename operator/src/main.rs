@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
         Route::Direct { port: RUNNER_PORT }
     } else {
         tracing::info!("not inside a cluster: runners are reached by port-forward, which is slower");
-        Route::PortForward(Api::namespaced(client.clone(), &config.run_namespace))
+        Route::PortForward(Box::new(Api::namespaced(client.clone(), &config.run_namespace)))
     };
     let reporter = Reporter { controller: "locus-operator".into(), instance: std::env::var("HOSTNAME").ok() };
     let metrics = Arc::new(Metrics::default());

@@ -82,7 +82,7 @@ pub fn plan(observed: &Observed<'_>, config: &Config) -> Step {
     }
     let (assignment, image) = match assign(observed.run, config) {
         Ok(assigned) => assigned,
-        Err(result) => return finish(result),
+        Err(result) => return Step::Finish(result),
     };
     let claimed = observed.run.status.as_ref().is_some_and(|status| status.pod_uid.is_some());
     if claimed { claimed_run(observed, assignment) } else { unclaimed_run(observed, &assignment, image, config) }
@@ -191,7 +191,9 @@ fn after_the_end(observed: &Observed<'_>, config: &Config) -> Step {
         return Step::CleanUp;
     }
     let ttl = observed.run.spec.ttl_seconds_after_finished.unwrap_or(config.retention.ttl_seconds);
-    let end = observed.run.status.as_ref().and_then(|status| status.completion_time.as_ref());
+    let ended = observed.run.status.as_ref().and_then(|status| status.completion_time.as_ref());
+    // A result that somebody else wrote may lack its time.
+    let end = ended.or(observed.run.metadata.creation_timestamp.as_ref());
     let age = end.map_or(i64::MAX, |end| seconds(end.0, observed.now));
     match u64::try_from(i64::from(ttl) - age.min(i64::from(u32::MAX))) {
         Ok(left @ 1..) => Step::Wait(Duration::from_secs(left)),
@@ -200,14 +202,14 @@ fn after_the_end(observed: &Observed<'_>, config: &Config) -> Step {
 }
 
 /// Looks up, checks and clamps everything that a runner needs, and names the image that has it.
-fn assign(run: &CodeRun, config: &Config) -> Result<(Assignment, String), RunResult> {
+fn assign(run: &CodeRun, config: &Config) -> Result<(Assignment, String), Box<RunResult>> {
     let request = RunRequest::from(&run.spec);
     let served = locus_languages::all().iter().filter(|language| config.images.contains_key(&language.id));
     let language = locus_languages::find(served, &request.language)
-        .map_err(|error| RunResult::failed(Outcome::UnknownLanguage, error.to_string()))?;
+        .map_err(|error| Box::new(RunResult::failed(Outcome::UnknownLanguage, error.to_string())))?;
     let files = request
         .sources(&language.file_name)
-        .map_err(|error| RunResult::failed(Outcome::InvalidRequest, error.to_string()))?;
+        .map_err(|error| Box::new(RunResult::failed(Outcome::InvalidRequest, error.to_string())))?;
     let assignment = Assignment {
         uid: run.metadata.uid.clone().unwrap_or_default(),
         program: language.program(),

@@ -81,7 +81,7 @@ pub enum Route {
         port: u16,
     },
     /// Through the API server, from outside the cluster.
-    PortForward(Api<Pod>),
+    PortForward(Box<Api<Pod>>),
 }
 
 /// A client of the runner in one pod, for one run.
@@ -159,7 +159,7 @@ impl RunnerClient {
         let status = response.status();
         let mut body = response.into_body();
         if !status.is_success() {
-            return Err(RunnerError::Status { status, body: text(body.collect().await?.to_bytes()) });
+            return Err(RunnerError::Status { status, body: text(&body.collect().await?.to_bytes()) });
         }
         let mut pending = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -206,7 +206,7 @@ impl RunnerClient {
             let response = self.request(method, path, body).await?;
             let status = response.status();
             let body = response.into_body().collect().await?.to_bytes();
-            if status.is_success() { Ok(body) } else { Err(RunnerError::Status { status, body: text(body) }) }
+            if status.is_success() { Ok(body) } else { Err(RunnerError::Status { status, body: text(&body) }) }
         };
         tokio::time::timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| RunnerError::Slow)?
     }
@@ -239,7 +239,7 @@ impl RunnerClient {
     }
 }
 
-fn text(bytes: Bytes) -> String {
+fn text(bytes: &Bytes) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(500)]).into_owned()
 }
 

@@ -151,13 +151,13 @@ mod tests {
 
     #[test]
     fn a_status_is_never_larger_than_its_budget() {
-        let floods: [&[u8]; 4] = [&[1; 1 << 20], &[b'<'; 1 << 20], &[0xff; 1 << 20], "🦀".repeat(1 << 18).as_bytes()]
-            .map(|flood| -> &[u8] { flood.to_vec().leak() });
+        let crabs = "🦀".repeat(1 << 18).into_bytes();
+        let floods = [vec![1; 1 << 20], vec![b'<'; 1 << 20], vec![0xff; 1 << 20], crabs];
         let mut result = RunResult::failed(Outcome::CompileFailed, "e".repeat(100_000));
         result.compile = Some(CompileResult { stderr: "\u{1}".repeat(1 << 20), ..CompileResult::default() });
         for budget in [STATUS_BYTES, STATUS_BYTES / 2, STATUS_BYTES / 64] {
-            for stdout in floods {
-                for stderr in floods {
+            for stdout in &floods {
+                for stderr in &floods {
                     let patch = finished(stdout, stderr, &result, budget);
                     let length = serde_json::to_string(&patch).expect("it serializes").len();
                     assert!(length <= budget, "{length} > {budget}");
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_flood_on_stderr_leaves_stdout_its_room() {
-        let patch = finished(&[b'o'; 100_000], &[b'e'; 1 << 20], &completed(), STATUS_BYTES);
+        let patch = finished(&vec![b'o'; 100_000], &vec![b'e'; 1 << 20], &completed(), STATUS_BYTES);
         assert_eq!(patch["status"]["stdout"].as_str().map(str::len), Some(100_000));
         assert!(patch["status"]["stderr"].as_str().expect("text").len() > STATUS_BYTES / 2);
     }

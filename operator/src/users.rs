@@ -28,20 +28,20 @@ impl Users {
         self.choose(pod_name, range, used)
     }
 
-    fn choose(&self, pod_name: &str, range: &UidRange, mut used: HashSet<i64>) -> i64 {
+    fn choose(&self, pod_name: &str, range: &UidRange, mut taken: HashSet<i64>) -> i64 {
         let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         given.retain(|_, (_, since)| since.elapsed() < UNSEEN);
         if let Some((user, _)) = given.get(pod_name) {
             return *user;
         }
-        used.extend(given.values().map(|(user, _)| *user));
+        taken.extend(given.values().map(|(user, _)| *user));
         let mut hasher = DefaultHasher::new();
         pod_name.hash(&mut hasher);
         let count = range.count.max(1);
         let start = i64::try_from(hasher.finish() >> 1).unwrap_or(0) % count;
         let candidates = (0..count).map(|offset| range.first + (start + offset) % count);
         // With every id in use, two pods share one: their process limits then count together.
-        let user = candidates.clone().find(|user| !used.contains(user)).unwrap_or(range.first + start);
+        let user = candidates.clone().find(|user| !taken.contains(user)).unwrap_or(range.first + start);
         given.insert(pod_name.to_owned(), (user, Instant::now()));
         user
     }
