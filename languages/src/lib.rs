@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use locus_core::{EnvVar, LimitsRequest, Program};
+use locus_core::{Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Program, RunRequest};
 use serde::Deserialize;
 
 /// What Locus knows of a language.
@@ -53,6 +53,33 @@ impl Language {
             run: self.run.clone(),
             env: self.env.clone(),
         }
+    }
+
+    /// Makes a request ready for a runner that runs `program`: checked, and with limits that are the request's own,
+    /// else the language's, else `default`, and never above `maximum`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the request.
+    pub fn assignment(
+        &self,
+        uid: String,
+        program: Program,
+        request: RunRequest,
+        default: Limits,
+        maximum: Limits,
+    ) -> Result<Assignment, InvalidRequest> {
+        let files = request.sources(&self.file_name)?;
+        let default = Limits::clamp(self.limits, default, maximum);
+        Ok(Assignment {
+            uid,
+            program,
+            files,
+            stdin: request.stdin,
+            args: request.args,
+            env: request.env,
+            compile_args: request.compile_args,
+            limits: Limits::clamp(request.limits, default, maximum),
+        })
     }
 
     /// Whether a selector (id, alias or `id@version`) means this language. A version may be

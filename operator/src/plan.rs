@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use locus_api::CodeRun;
-use locus_core::{Assignment, Limits, LimitsRequest, Outcome, RunRequest, RunResult};
-use locus_languages::Language;
+use locus_core::{Assignment, Limits, Outcome, RunRequest, RunResult};
 
 use crate::config::Config;
 use crate::links::Link;
@@ -207,25 +206,12 @@ fn assign(run: &CodeRun, config: &Config) -> Result<(Assignment, String), Box<Ru
     let served = locus_languages::all().iter().filter(|language| config.images.contains_key(&language.id));
     let language = locus_languages::find(served, &request.language)
         .map_err(|error| Box::new(RunResult::failed(Outcome::UnknownLanguage, error.to_string())))?;
-    let files = request
-        .sources(&language.file_name)
-        .map_err(|error| Box::new(RunResult::failed(Outcome::InvalidRequest, error.to_string())))?;
-    let assignment = Assignment {
-        uid: run.metadata.uid.clone().unwrap_or_default(),
-        program: language.program(),
-        files,
-        stdin: request.stdin,
-        args: request.args,
-        env: request.env,
-        compile_args: request.compile_args,
-        limits: limits(request.limits, language, config),
-    };
-    Ok((assignment, config.images[&language.id].clone()))
-}
-
-fn limits(request: LimitsRequest, language: &Language, config: &Config) -> Limits {
+    let uid = run.metadata.uid.clone().unwrap_or_default();
     let bounds = &config.limits;
-    Limits::clamp(request, Limits::clamp(language.limits, bounds.default, bounds.maximum), bounds.maximum)
+    let assignment = language
+        .assignment(uid, language.program(), request, bounds.default, bounds.maximum)
+        .map_err(|error| Box::new(RunResult::failed(Outcome::InvalidRequest, error.to_string())))?;
+    Ok((assignment, config.images[&language.id].clone()))
 }
 
 fn ended(ending: &Ending) -> RunResult {

@@ -59,19 +59,12 @@ fn prepare(json: &str) -> Result<Assignment, String> {
         .map_err(|error| format!("the request is not right: {error}; give {{\"language\": ..., \"code\": ...}}"))?;
     let language =
         locus_languages::find(locus_languages::all(), &request.language).map_err(|error| error.to_string())?;
-    let files = request.sources(&language.file_name).map_err(|error| error.to_string())?;
+    // What is wrong with the request comes before what is missing on the machine.
+    request.sources(&language.file_name).map_err(|error| error.to_string())?;
     let toolchain = Toolchain::probe(language).ok_or_else(|| not_installed(language))?;
-    let default = Limits::clamp(language.limits, Limits::DEFAULT, Limits::MAXIMUM);
-    Ok(Assignment {
-        uid: "local".into(),
-        program: toolchain.program(),
-        files,
-        stdin: request.stdin,
-        args: request.args,
-        env: request.env,
-        compile_args: request.compile_args,
-        limits: Limits::clamp(request.limits, default, Limits::MAXIMUM),
-    })
+    language
+        .assignment("local".into(), toolchain.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
+        .map_err(|error| error.to_string())
 }
 
 fn not_installed(language: &Language) -> String {

@@ -63,19 +63,15 @@ impl Embedded {
 
     fn assignment(&self, request: RunRequest) -> Result<Assignment, BackendError> {
         let Installed { language, toolchain } = self.find(&request.language)?;
-        let files =
-            request.sources(&language.file_name).map_err(|error| BackendError::InvalidRequest(error.to_string()))?;
-        let default = Limits::clamp(language.limits, Limits::DEFAULT, Limits::MAXIMUM);
-        Ok(Assignment {
-            uid: uuid::Uuid::new_v4().to_string(),
-            program: toolchain.program(),
-            files,
-            stdin: request.stdin,
-            args: request.args,
-            env: request.env,
-            compile_args: request.compile_args,
-            limits: Limits::clamp(request.limits, default, Limits::MAXIMUM),
-        })
+        language
+            .assignment(
+                uuid::Uuid::new_v4().to_string(),
+                toolchain.program(),
+                request,
+                Limits::DEFAULT,
+                Limits::MAXIMUM,
+            )
+            .map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
 
     fn find(&self, selector: &str) -> Result<&Installed, BackendError> {
