@@ -60,11 +60,11 @@ fn prepare(json: &str) -> Result<Assignment, String> {
     let language =
         locus_languages::find(locus_languages::all(), &request.language).map_err(|error| error.to_string())?;
     // What is wrong with the request comes before what is missing on the machine.
-    request.sources(&language.file_name).map_err(|error| error.to_string())?;
+    let assignment = language
+        .assignment("local".into(), language.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
+        .map_err(|error| error.to_string())?;
     let toolchain = Toolchain::probe(language).ok_or_else(|| not_installed(language))?;
-    language
-        .assignment("local".into(), toolchain.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
-        .map_err(|error| error.to_string())
+    Ok(Assignment { program: toolchain.program(), ..assignment })
 }
 
 fn not_installed(language: &Language) -> String {
