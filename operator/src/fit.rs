@@ -15,14 +15,6 @@ pub struct Head {
     pub cost: usize,
 }
 
-impl Head {
-    /// The content where it is text.
-    #[must_use]
-    pub fn text(self) -> String {
-        self.content
-    }
-}
-
 /// The head of a stream that costs at most `budget`; `dropped` tells that bytes are missing at its end already.
 #[must_use]
 pub fn head(bytes: &[u8], dropped: bool, budget: usize) -> Head {

@@ -54,7 +54,7 @@ pub fn claim(run: &CodeRun, address: &Address, limits: Limits, now: Timestamp) -
 pub fn finish(run: &CodeRun, result: &RunResult, transcript: &Transcript, now: Timestamp, budget: usize) -> Value {
     let success = result.outcome.is_success();
     // The sentence stands twice: as error and as the condition's message.
-    let error = head(result.error.as_bytes(), false, ERROR_BYTES.min(budget / 4)).text();
+    let error = head(result.error.as_bytes(), false, ERROR_BYTES.min(budget / 4)).content;
     let room = budget.saturating_sub(FIXED_BYTES + 2 * encoded_len(&error));
     let wanted = head(&transcript.stdout, transcript.stdout_dropped, room).cost;
     let stderr = head(&transcript.stderr, transcript.stderr_dropped, (room - wanted).max(room / 2));
@@ -75,7 +75,7 @@ pub fn finish(run: &CodeRun, result: &RunResult, transcript: &Transcript, now: T
         compile: result.compile.as_ref().map(|compile| {
             let stderr = head(compile.stderr.as_bytes(), false, left);
             let stdout = head(compile.stdout.as_bytes(), false, left - stderr.cost);
-            CompileStatus { stdout: stdout.text(), stderr: stderr.text(), exit_code: compile.exit_code }
+            CompileStatus { stdout: stdout.content, stderr: stderr.content, exit_code: compile.exit_code }
         }),
         completion_time: Some(Time(now)),
         usage: Some(result.usage.into()),
