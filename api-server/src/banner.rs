@@ -14,17 +14,20 @@ pub fn banner(machine: Option<&Embedded>, address: SocketAddr) -> String {
     let mut text = format!("Locus {}\n", env!("CARGO_PKG_VERSION"));
     if let Some(machine) = machine {
         text += "\nlanguages on this machine\n";
-        for Toolchain { language, program, version } in machine.toolchains() {
+        for Toolchain { language, program, version, .. } in machine.toolchains() {
             line(&mut text, &[&format!("{} {version}", language.name), &program.display().to_string()]);
         }
         if let Err(none) = machine.ready() {
             line(&mut text, &[&none.to_string()]);
         }
         text += "\nsandbox\n";
-        for layer in machine.sandbox().unwrap_or_default() {
+        let report = machine.report();
+        for layer in &report.layers {
             line(&mut text, &[if layer.in_force { "in force" } else { "missing" }, &layer.name, &layer.detail]);
         }
-        text += "\nnot yet safe for strangers' code: run only what you would run in your own shell\n";
+        if let Some(weakness) = &report.weakness {
+            let _ = writeln!(text, "\nNOT SAFE for strangers' code: {weakness}");
+        }
     }
     let _ = writeln!(text, "\nopen http://{}", reachable(address));
     text

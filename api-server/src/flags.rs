@@ -2,6 +2,7 @@
 
 use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};
+use locus_core::Network;
 use tower_http::cors::AllowOrigin;
 
 /// Runs programs for browsers, scripts and CI: POST /execute, and a page at /.
@@ -23,6 +24,13 @@ pub struct Flags {
     /// Runs that may wait for their turn; further ones are answered 429.
     #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
     pub max_queued: usize,
+    /// What programs may reach where there is no cluster: none, loopback (themselves) or egress (whatever this machine
+    /// can, its own services included).
+    #[arg(long, env = "LOCUS_NETWORK", default_value = "none")]
+    pub network: Network,
+    /// Serve although this machine can't keep programs apart from itself well enough for strangers' code.
+    #[arg(long, env = "LOCUS_ALLOW_WEAK_SANDBOX")]
+    pub allow_weak_sandbox: bool,
     /// Web pages that may call this server, such as <https://example.org>; may be given several times
     /// [default: embedded: its own page, cluster: any, without credentials].
     #[arg(long = "cors-origin", env = "LOCUS_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]

@@ -28,8 +28,8 @@ pub async fn readyz(State(app): State<App>, Extension(id): Extension<RequestId>)
         app.backend.ready().err().map(|error| (status(&error), error.reason(), error.to_string()))
     };
     let mut body = json!({ "ready": problem.is_none(), "backend": app.backend.name() });
-    if let Some(layers) = app.backend.sandbox() {
-        body["sandbox"] = json!({ "layers": layers });
+    if let Some(report) = app.backend.sandbox() {
+        body["sandbox"] = json!(report);
     }
     let Some((status, reason, message)) = problem else {
         return Json(body).into_response();

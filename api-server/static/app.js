@@ -135,8 +135,8 @@ async function loadSandbox() {
     const { sandbox } = await answerOf(await fetch("readyz"));
     if (sandbox === undefined) return;
     const names = sandbox.layers.filter(({ inForce }) => inForce).map(({ name }) => name);
-    const layers = names.length === 0 ? "none" : names.join(", ");
-    show("sandbox", `Not yet safe for strangers' code. Isolation in force: ${layers}.`);
+    const layers = `Sandbox: ${names.join(", ")}.`;
+    show("sandbox", sandbox.weakness === undefined ? layers : `Not safe for strangers' code. ${layers}`);
   } catch {
     // The languages come from the same server, and their failure is shown.
   }

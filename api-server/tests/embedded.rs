@@ -19,12 +19,14 @@ async fn this_machine_keeps_the_contract() {
 #[tokio::test]
 async fn the_server_tells_what_it_found_and_what_it_lacks() {
     let server = Server::start(&[]);
-    for part in ["Python 3.", "no-new-privs", "not yet safe for strangers' code"] {
+    for part in ["Python 3.", "no-new-privs", "in force                  namespaces"] {
         assert!(server.banner.contains(part), "{part} is not in\n{}", server.banner);
     }
     let ready = get(server.address, "/readyz").await;
     assert_eq!((ready.status, ready.json()["backend"].clone()), (StatusCode::OK, json!("embedded")));
-    assert!(ready.json()["sandbox"]["layers"].as_array().is_some_and(|layers| !layers.is_empty()));
+    let sandbox = ready.json()["sandbox"].clone();
+    assert_eq!((&sandbox["isolation"], &sandbox["weakness"]), (&json!("namespaces"), &json!(null)));
+    assert!(sandbox["layers"].as_array().is_some_and(|layers| layers.iter().all(|layer| layer["inForce"] == true)));
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use locus_api_server::app::{App, router};
-use locus_api_server::backend::{Backend, BackendError, Execution, LanguageInfo, SandboxLayer};
+use locus_api_server::backend::{Backend, BackendError, Execution, LanguageInfo};
 use locus_core::{Outcome, RunRequest};
+use locus_runner::sandbox::{Isolation, Layer, SandboxReport};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_http::cors::AllowOrigin;
@@ -17,7 +18,7 @@ use tower_http::cors::AllowOrigin;
 /// A backend that answers as it is told and keeps what it was asked.
 struct Fake {
     answer: Result<Execution, BackendError>,
-    sandbox: Vec<SandboxLayer>,
+    sandbox: SandboxReport,
     asked: Mutex<Vec<RunRequest>>,
 }
 
@@ -45,14 +46,15 @@ impl Backend for Fake {
         "fake"
     }
 
-    fn sandbox(&self) -> Option<&[SandboxLayer]> {
+    fn sandbox(&self) -> Option<&SandboxReport> {
         Some(&self.sandbox)
     }
 }
 
 fn app(answer: Result<Execution, BackendError>) -> (App, Arc<Fake>) {
-    let layer = SandboxLayer { name: "seccomp".into(), in_force: true, detail: "a filter".into() };
-    let fake = Arc::new(Fake { answer, sandbox: vec![layer], asked: Mutex::default() });
+    let layer = Layer { name: "seccomp".into(), in_force: true, detail: "a filter".into() };
+    let sandbox = SandboxReport { isolation: Some(Isolation::Namespaces), layers: vec![layer], weakness: None };
+    let fake = Arc::new(Fake { answer, sandbox, asked: Mutex::default() });
     (App::new(fake.clone()), fake)
 }
 
@@ -283,7 +285,8 @@ async fn readiness_follows_the_backend_and_the_end_of_the_server() {
         (status.as_u16(), serde_json::from_str::<Value>(&body).expect("JSON"))
     };
     let works = works();
-    let layers = json!({"layers": [{"name": "seccomp", "inForce": true, "detail": "a filter"}]});
+    let layers =
+        json!({"isolation": "namespaces", "layers": [{"name": "seccomp", "inForce": true, "detail": "a filter"}]});
     assert_eq!(readiness(&works).await, (200, json!({"ready": true, "backend": "fake", "sandbox": layers})));
     works.drain();
     let (status, body) = readiness(&works).await;

@@ -25,6 +25,35 @@ pub struct Assignment {
     pub compile_args: Vec<String>,
     /// The limits in force.
     pub limits: Limits,
+    /// What the program may reach.
+    #[serde(default)]
+    pub network: Network,
+}
+
+/// What a program may reach over the network. It is the setting of whoever runs Locus, not of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Nothing: there are no sockets but Unix ones.
+    #[default]
+    None,
+    /// Itself, over the loopback interface.
+    Loopback,
+    /// Whatever the machine or the pod can reach.
+    Egress,
+}
+
+impl std::str::FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            "loopback" => Ok(Self::Loopback),
+            "egress" => Ok(Self::Egress),
+            _ => Err(format!("{text:?} is not a network mode: choose none, loopback or egress")),
+        }
+    }
 }
 
 /// How a language compiles and runs a program. In each argv, the item `{main}` stands for the name
@@ -43,6 +72,9 @@ pub struct Program {
     /// Environment variables that the language needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
+    /// Files and folders that the language needs beside those of the system. A program may read them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readable: Vec<String>,
 }
 
 /// Who the runner's pod is: the answer of `GET /v1/pod`.

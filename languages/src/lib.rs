@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use locus_core::{Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Program, RunRequest};
+use locus_core::{Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Network, Program, RunRequest};
 use serde::Deserialize;
 
 /// What Locus knows of a language.
@@ -28,7 +28,11 @@ pub struct Language {
     /// Environment variables that the language needs.
     #[serde(default)]
     pub env: Vec<EnvVar>,
-    /// An argv that prints the real path of the first item of `run` and its version, a line each.
+    /// Files and folders that it needs beside those of the system; see [`Program::readable`].
+    #[serde(default)]
+    pub readable: Vec<String>,
+    /// An argv that prints the real path of the first item of `run` and its version, a line each, and then the
+    /// folders that it is installed in, where it is not a package of the system.
     pub probe: Vec<String>,
     /// Defaults that differ from those of Locus.
     #[serde(default)]
@@ -52,6 +56,7 @@ impl Language {
             compile: self.compile.clone(),
             run: self.run.clone(),
             env: self.env.clone(),
+            readable: self.readable.clone(),
         }
     }
 
@@ -79,6 +84,7 @@ impl Language {
             env: request.env,
             compile_args: request.compile_args,
             limits: Limits::clamp(request.limits, default, maximum),
+            network: Network::default(),
         })
     }
 

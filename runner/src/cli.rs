@@ -7,17 +7,22 @@ use locus_core::{Assignment, Limits, RunRequest};
 use locus_languages::Language;
 use serde::Serialize;
 
+use crate::sandbox::Isolation;
 use crate::toolchain::Toolchain;
 
-const USAGE: &str = "usage: locus-runner run '<json>' | run - | serve | exec";
+const USAGE: &str =
+    "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | exec namespaces | exec landlock | probe";
 
 /// The runner's main; `args` are the arguments after the program's name.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     let args: Vec<String> = args.into_iter().collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["run", json] => run(json),
+        ["run", json] => run(json, false),
+        ["run", "--allow-weak-sandbox", json] => run(json, true),
         ["serve"] => platform::serve(),
-        ["exec"] => platform::exec(),
+        ["exec", "namespaces"] => platform::exec(Isolation::Namespaces),
+        ["exec", "landlock"] => platform::exec(Isolation::Landlock),
+        ["probe"] => platform::probe(),
         _ => fail(USAGE),
     }
 }
@@ -35,9 +40,9 @@ struct Answer {
     error: String,
 }
 
-fn run(json: &str) -> ExitCode {
+fn run(json: &str, weak_will_do: bool) -> ExitCode {
     let (answer, code) = match read(json).and_then(|json| prepare(&json)) {
-        Ok(assignment) => platform::run(&assignment),
+        Ok(assignment) => platform::run(&assignment, weak_will_do),
         Err(error) => (Answer { error, ..Answer::default() }, ExitCode::from(2)),
     };
     println!("{}", serde_json::to_string(&answer).expect("three strings serialize"));
@@ -79,11 +84,13 @@ mod platform {
     use std::os::fd::AsFd as _;
     use std::process::ExitCode;
 
-    use locus_core::{Assignment, Outcome, Transcript};
+    use locus_core::{Assignment, Event, Network, Outcome, RunResult, Transcript};
 
     use super::{Answer, fail};
-    use crate::execute::{Place, execute};
+    use crate::embedded;
+    use crate::execute::{Place, execute, view};
     use crate::run::Run;
+    use crate::sandbox::{EnterError, Isolation, View, enter, report_of_host};
     use crate::signals::{self, Cancel};
 
     pub fn serve() -> ExitCode {
@@ -93,52 +100,91 @@ mod platform {
         }
     }
 
-    pub fn run(assignment: &Assignment) -> (Answer, ExitCode) {
-        let cancel = match signals::prepare().and_then(|()| Cancel::on_signal()) {
-            Ok(cancel) => cancel,
-            Err(error) => {
-                return (Answer { error: error.to_string(), ..Answer::default() }, ExitCode::FAILURE);
-            }
+    pub fn run(assignment: &Assignment, weak_will_do: bool) -> (Answer, ExitCode) {
+        let failed = |error: String| (Answer { error, ..Answer::default() }, ExitCode::FAILURE);
+        // Asked in a process of its own: an attempt that fails leaves its traces.
+        let report = match embedded::probe() {
+            Ok(report) => report,
+            Err(error) => return failed(format!("the sandbox can't be examined: {error}")),
+        };
+        if let Some(weakness) = report.weakness.filter(|_| !weak_will_do) {
+            return failed(format!("{weakness}; or accept that with --allow-weak-sandbox"));
+        }
+        let (place, cancel) = match settle(assignment, report.isolation.unwrap_or(Isolation::Landlock)) {
+            Ok(settled) => settled,
+            Err(error) => return failed(error.to_string()),
         };
         let mut transcript = Transcript::default();
-        execute(assignment, &Place::Host, &cancel, &mut |event| transcript.push(event, usize::MAX));
+        execute(assignment, &place, &cancel, &mut |event| transcript.push(event, usize::MAX));
         let result = transcript.result.expect("a run ends with its result");
         let code = if result.outcome == Outcome::RunnerFailed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (Answer { stdout: text(&transcript.stdout), stderr: text(&transcript.stderr), error: result.error }, code)
     }
 
+    /// Tells which layers of the sandbox hold on this machine.
+    pub fn probe() -> ExitCode {
+        let entered = enter(&View::default(), Network::None);
+        let report = report_of_host(entered.as_ref().map(drop));
+        println!("{}", serde_json::to_string(&report).expect("a report serializes"));
+        ExitCode::SUCCESS
+    }
+
     /// An embedded run: the assignment comes on stdin, the events leave on stdout.
-    pub fn exec() -> ExitCode {
-        match follow() {
+    pub fn exec(isolation: Isolation) -> ExitCode {
+        match follow(isolation) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error.to_string()),
         }
     }
 
-    fn follow() -> std::io::Result<()> {
-        signals::prepare()?;
+    fn follow(isolation: Isolation) -> std::io::Result<()> {
         let mut json = Vec::new();
         std::io::stdin().read_to_end(&mut json)?;
         let assignment: Assignment = serde_json::from_slice(&json)?;
         drop(json);
+        let mut stdout = std::io::stdout().lock();
+        let mut tell = |event: &Event| {
+            let mut line = serde_json::to_vec(event)?;
+            line.push(b'\n');
+            stdout.write_all(&line).and_then(|()| stdout.flush())
+        };
+        let (place, cancel) = match settle(&assignment, isolation) {
+            Ok(settled) => settled,
+            Err(error) => {
+                let result = RunResult::failed(Outcome::RunnerFailed, format!("the sandbox can't be made: {error}"));
+                return tell(&Event::Finished { result });
+            }
+        };
         // When the server that reads stdout is gone, nobody is left to run for. That is watched in place
         // of PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
-        let cancel = Cancel::on_signal()?.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
-        let run = Run::start(assignment, Place::Host, cancel)?;
+        let cancel = cancel.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
+        let run = Run::start(assignment, place, cancel)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let mut reader = run.journal.reader();
-        let mut stdout = std::io::stdout().lock();
         // The run goes on in a thread of its own: its deadline holds when nobody reads.
         while let Some(event) = runtime.block_on(reader.next()) {
-            let mut line = serde_json::to_vec(&event)?;
-            line.push(b'\n');
-            if stdout.write_all(&line).and_then(|()| stdout.flush()).is_err() {
+            if tell(&event).is_err() {
                 break;
             }
         }
         runtime.block_on(run.journal.finished());
         Ok(())
+    }
+
+    /// Goes to where the run is to take place. No other thread may exist.
+    fn settle(assignment: &Assignment, isolation: Isolation) -> Result<(Place, Cancel), EnterError> {
+        let unprepared = |source| EnterError { step: "the runner can't be set up", source };
+        let (place, stop) = match isolation {
+            Isolation::Namespaces => (Place::Namespaces, Some(enter(&view(assignment), assignment.network)?)),
+            Isolation::Landlock => (Place::Host, None),
+        };
+        signals::prepare().map_err(unprepared)?;
+        let cancel = match stop {
+            Some(stop) => Cancel::on_readable(stop),
+            None => Cancel::on_signal().map_err(unprepared)?,
+        };
+        Ok((place, cancel))
     }
 }
 
@@ -149,6 +195,7 @@ mod platform {
     use locus_core::Assignment;
 
     use super::{Answer, fail};
+    use crate::sandbox::Isolation;
 
     const NEEDS_LINUX: &str = "runs need Linux or a cluster";
 
@@ -156,11 +203,15 @@ mod platform {
         fail(NEEDS_LINUX)
     }
 
-    pub fn exec() -> ExitCode {
+    pub fn exec(_: Isolation) -> ExitCode {
         fail(NEEDS_LINUX)
     }
 
-    pub fn run(_: &Assignment) -> (Answer, ExitCode) {
+    pub fn probe() -> ExitCode {
+        fail(NEEDS_LINUX)
+    }
+
+    pub fn run(_: &Assignment, _: bool) -> (Answer, ExitCode) {
         (Answer { error: NEEDS_LINUX.into(), ..Answer::default() }, ExitCode::FAILURE)
     }
 }

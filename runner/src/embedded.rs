@@ -5,6 +5,7 @@ use std::io;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::sandbox::{Isolation, SandboxReport};
 use locus_core::{Assignment, Event, Outcome, RunResult};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -21,24 +22,42 @@ pub struct EmbeddedRun {
     cancelled: AtomicBool,
 }
 
+/// Asks a process like that of a run which layers of the sandbox hold on this machine. The binary that calls this must
+/// lead [`EMBEDDED_COMMAND`] into [`crate::main`].
+///
+/// # Errors
+/// When the process can't be started or does not answer.
+pub fn probe() -> io::Result<SandboxReport> {
+    #[cfg(not(target_os = "linux"))]
+    return Ok(crate::sandbox::unsupported());
+    #[cfg(target_os = "linux")]
+    {
+        let output = runner(&["probe"]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        serde_json::from_slice(&output.stdout).map_err(|error| {
+            io::Error::other(format!("the runner's answer can't be read ({}): {error}", output.status))
+        })
+    }
+}
+
+/// This binary as a runner, with an environment of its own.
+fn runner(args: &[&str]) -> std::process::Command {
+    // The link names the binary even after a new version took its place on disk.
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command.arg(EMBEDDED_COMMAND).args(args).env_clear();
+    command
+}
+
 /// Starts a run. The binary that calls this must lead [`EMBEDDED_COMMAND`] into [`crate::main`], and
 /// a tokio runtime must be running.
 ///
 /// # Errors
 /// When no process can be started, or this is not Linux.
-pub fn launch(assignment: &Assignment) -> io::Result<EmbeddedRun> {
+pub fn launch(assignment: &Assignment, isolation: Isolation) -> io::Result<EmbeddedRun> {
     if !cfg!(target_os = "linux") {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"));
     }
     let json = serde_json::to_vec(assignment)?;
-    // The link names the binary even after a new version took its place on disk.
-    let mut command = Command::new("/proc/self/exe");
-    command.args([EMBEDDED_COMMAND, "exec"]).env_clear();
-    for name in ["PATH", "HOME", "LANG"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
+    let mut command = Command::from(runner(&["exec", isolation.as_str()]));
     // Killed on drop it would leave the program behind: it is told to stop instead and cleans up.
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(false).spawn()?;
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {

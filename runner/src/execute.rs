@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use locus_core::{Assignment, CompileResult, Event, InvalidRequest, Outcome, RunRequest, RunResult};
+use locus_core::{Assignment, CompileResult, Event, InvalidRequest, Network, Outcome, RunRequest, RunResult};
 
+use crate::memory::Gauge;
 use crate::output::Stream;
+use crate::sandbox::{Confines, SHARED_MEMORY, Setting, TMP, View, WORK};
 use crate::signals::Cancel;
-use crate::spawn::Confines;
 use crate::step::{Step, StepError};
 use crate::verdict;
 use crate::workdir::WorkDir;
 
-/// What a pod's programs are looked up on.
+/// What programs are looked up on.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Where a run takes place.
@@ -21,7 +23,9 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub enum Place {
     /// In a pod, in a folder of its own that goes with it.
     Pod(PathBuf),
-    /// On a host, in a temporary folder, with the host's `PATH`.
+    /// In namespaces of its own, which this process has entered.
+    Namespaces,
+    /// On a host, in a temporary folder.
     Host,
 }
 
@@ -34,6 +38,8 @@ enum ExecuteError {
     Folder(io::Error),
     #[error("file {name:?} can't be written: {source}")]
     File { name: String, source: io::Error },
+    #[error("the sandbox can't be made: {0}")]
+    Confines(io::Error),
     #[error(transparent)]
     Step(#[from] StepError),
 }
@@ -46,7 +52,7 @@ impl ExecuteError {
             Self::Step(StepError::Start { source, .. }) if source.kind() == io::ErrorKind::ArgumentListTooLong => {
                 Outcome::InvalidRequest
             }
-            Self::Folder(_) | Self::File { .. } | Self::Step(_) => Outcome::RunnerFailed,
+            Self::Folder(_) | Self::File { .. } | Self::Confines(_) | Self::Step(_) => Outcome::RunnerFailed,
         }
     }
 }
@@ -66,9 +72,10 @@ fn attempt(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<RunResult, ExecuteError> {
     let files = request(assignment).sources("")?;
-    let (dir, confines) = match place {
-        Place::Pod(folder) => (WorkDir::given(folder), Confines::Pod),
-        Place::Host => (WorkDir::temporary().map_err(ExecuteError::Folder)?, Confines::Host),
+    let dir = match place {
+        Place::Pod(folder) => WorkDir::given(folder),
+        Place::Namespaces => WorkDir::given(WORK.as_ref()),
+        Place::Host => WorkDir::temporary().map_err(ExecuteError::Folder)?,
     };
     for file in &files {
         let written = dir.write(&file.name, &file.bytes()?);
@@ -80,9 +87,12 @@ fn attempt(
         let items = template.iter().map(|item| item.replace("{main}", &files[0].name));
         items.chain(more.iter().cloned()).collect()
     };
-    let env = environment(assignment, place, &dir);
-    let step =
-        Step { argv: &[], env: &env, folder: dir.path(), stdin: &[], limits: &assignment.limits, confines, cancel };
+    let env = environment(assignment, &dir);
+    let gauge = gauge(place, &dir);
+    let setting = setting(assignment, place, &dir, &gauge);
+    let confines = Arc::new(Confines::new(&setting, &assignment.limits).map_err(ExecuteError::Confines)?);
+    let (limits, confines, gauge) = (&assignment.limits, &confines, &gauge);
+    let step = Step { argv: &[], env: &env, folder: dir.path(), stdin: &[], limits, confines, gauge, cancel };
     let mut compile = None;
     if let Some(compiler) = &program.compile {
         let argv = argv(compiler, &assignment.compile_args);
@@ -135,15 +145,46 @@ fn request(assignment: &Assignment) -> RunRequest {
     }
 }
 
-/// An allow-list, then the language's variables, then the request's.
-fn environment(assignment: &Assignment, place: &Place, dir: &WorkDir) -> Vec<(String, String)> {
-    let path = match place {
-        Place::Pod(_) => None,
-        Place::Host => std::env::var("PATH").ok(),
+/// What tells the memory of a run.
+fn gauge(place: &Place, dir: &WorkDir) -> Gauge {
+    match place {
+        Place::Pod(_) => Gauge::of_container(vec![dir.path().to_owned(), TMP.into()]),
+        Place::Namespaces | Place::Host => Gauge::Processes,
+    }
+}
+
+fn setting(assignment: &Assignment, place: &Place, dir: &WorkDir, gauge: &Gauge) -> Setting {
+    let mut view = view(assignment);
+    view.writable = vec![dir.path().to_owned(), dir.tmp().unwrap_or(TMP.as_ref()).to_owned()];
+    if !matches!(place, Place::Host) {
+        view.writable.push(SHARED_MEMORY.into());
+    }
+    let own_user = match place {
+        Place::Pod(_) => !rustix::process::getuid().is_root(),
+        Place::Namespaces => true,
+        Place::Host => false,
     };
-    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    Setting { view, network: assignment.network, own_user, counted: matches!(gauge, Gauge::Container(_)) }
+}
+
+/// What of the machine the language and the network need.
+pub fn view(assignment: &Assignment) -> View {
+    View {
+        language: assignment.program.readable.iter().map(PathBuf::from).collect(),
+        writable: Vec::new(),
+        resolver: assignment.network == Network::Egress,
+    }
+}
+
+/// An allow-list, then the language's variables, then the request's.
+fn environment(assignment: &Assignment, dir: &WorkDir) -> Vec<(String, String)> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    // A program that starts its own language again finds the same one.
+    let program = assignment.program.run.first().map(Path::new).filter(|program| program.is_absolute());
+    let path =
+        program.and_then(Path::parent).map_or_else(|| PATH.to_owned(), |folder| format!("{}:{PATH}", text(folder)));
     let mut env = BTreeMap::from([
-        ("PATH".to_owned(), path.unwrap_or_else(|| PATH.to_owned())),
+        ("PATH".to_owned(), path),
         ("HOME".to_owned(), text(dir.path())),
         ("LANG".to_owned(), "C.UTF-8".to_owned()),
     ]);

@@ -30,8 +30,10 @@ pub struct Family {
     pub status: Option<Status>,
     /// Cpu time of all that were reaped.
     pub cpu: Duration,
-    /// The largest resident set of one of them, in bytes.
+    /// The most memory that one of them, or all together as far as that was seen, had at a time, in bytes.
     pub peak: u64,
+    /// The largest sum of resident sets that was looked at closely, in bytes.
+    pub looked_at: u64,
 }
 
 /// What the living processes of a run use together.
@@ -47,7 +49,7 @@ impl Family {
     /// The family of a process that was just started.
     pub fn of(main: u32) -> io::Result<Self> {
         let main = main.try_into().ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("no process id"))?;
-        Ok(Self { main, signals: Signals::of_children()?, status: None, cpu: Duration::ZERO, peak: 0 })
+        Ok(Self { main, signals: Signals::of_children()?, status: None, cpu: Duration::ZERO, peak: 0, looked_at: 0 })
     }
 
     /// Readable when a child has ended.
@@ -126,7 +128,8 @@ impl Family {
     }
 
     /// What the living use now.
-    pub fn living() -> Living {
+    #[allow(clippy::unused_self, reason = "they are this family's: a runner has one at a time")]
+    pub fn living(&self) -> Living {
         descendants().iter().fold(Living::default(), |sum, process| Living {
             cpu: sum.cpu + process.cpu,
             resident: sum.resident + process.resident,
@@ -134,7 +137,8 @@ impl Family {
     }
 
     /// The memory of the living with shared pages counted once: exact, and slower to read.
-    pub fn proportional() -> u64 {
+    #[allow(clippy::unused_self, reason = "as above")]
+    pub fn proportional(&self) -> u64 {
         descendants().iter().map(|process| proportional(process.pid).unwrap_or(process.resident)).sum()
     }
 }

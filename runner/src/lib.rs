@@ -2,7 +2,8 @@
 //! what happens as [`locus_core::Event`]s.
 //!
 //! In reading order: `execute` is one run from its files to its result; `step` supervises one process
-//! and all that it starts; `spawn`, `family` and `signals` are what it stands on. `run` keeps the events
+//! and all that it starts; `spawn`, `family` and `signals` are what it stands on. [`sandbox`] is what a program is kept
+//! in. `run` keeps the events
 //! of a run for its readers; `serve` offers it over HTTP in a pod, [`embedded`] in a process of its own.
 
 mod cli;

@@ -1,27 +1,127 @@
-//! What the kernel tells of memory.
+//! How much memory the processes of a run use together, and whether the kernel has killed one of them for it.
 
 use std::fs;
+use std::path::PathBuf;
 
-/// How many processes of this container the kernel has killed for memory, where that can be read:
-/// the second of the files is that of cgroup v1.
-pub fn oom_kills() -> Option<u64> {
-    ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"]
-        .into_iter()
-        .find_map(|path| count(&fs::read_to_string(path).ok()?))
+use crate::family::Family;
+
+/// What tells the memory of a run.
+#[derive(Debug)]
+pub enum Gauge {
+    /// The memory cgroup of the container.
+    Container(Container),
+    /// The processes, one by one.
+    Processes,
 }
 
-fn count(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+impl Gauge {
+    /// The gauge of a container, from now on. `folders` are bounded by themselves, so what they hold is not counted.
+    pub fn of_container(folders: Vec<PathBuf>) -> Self {
+        let mut container = Container { folders, baseline: 0 };
+        match container.charged() {
+            Some(charged) => {
+                container.baseline = charged;
+                Self::Container(container)
+            }
+            None => Self::Processes,
+        }
+    }
+
+    /// Whether the run uses more than a limit; the family keeps the peak.
+    pub fn is_over(&self, family: &mut Family, limit: u64) -> bool {
+        let used = match self {
+            Self::Container(container) => container.charged().unwrap_or(0).saturating_sub(container.baseline),
+            Self::Processes => {
+                let quick = family.living().resident;
+                // It counts shared pages more than once. The close look takes time: it is for who seems to be over the
+                // limit, or has grown since the last one.
+                if quick <= limit && quick <= family.looked_at + family.looked_at / 8 {
+                    return false;
+                }
+                family.looked_at = family.looked_at.max(quick);
+                family.proportional()
+            }
+        };
+        family.peak = family.peak.max(used);
+        used > limit
+    }
+}
+
+/// Whether the memory cgroup of this container can be read.
+pub fn has_cgroup() -> bool {
+    cgroup_bytes().is_some()
+}
+
+/// A container's memory, less what is not the run's.
+#[derive(Debug)]
+pub struct Container {
+    folders: Vec<PathBuf>,
+    baseline: u64,
+}
+
+impl Container {
+    /// What the cgroup holds beside the content of the folders and the runner's own memory.
+    fn charged(&self) -> Option<u64> {
+        let folders: u64 = self.folders.iter().filter_map(|folder| bytes_in(folder)).sum();
+        Some(cgroup_bytes()?.saturating_sub(folders).saturating_sub(own_bytes().unwrap_or(0)))
+    }
+}
+
+fn bytes_in(folder: &PathBuf) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some((stat.f_blocks - stat.f_bfree) * stat.f_frsize)
+}
+
+fn own_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Where cgroup v2 and v1 tell of memory, in this order.
+const STAT: [&str; 2] = ["/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"];
+const EVENTS: [&str; 2] = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
+const KERNEL_V1: &str = "/sys/fs/cgroup/memory/memory.kmem.usage_in_bytes";
+
+fn cgroup_bytes() -> Option<u64> {
+    STAT.into_iter().find_map(|path| {
+        let stat = fs::read_to_string(path).ok()?;
+        let kernel = || fs::read_to_string(KERNEL_V1).ok()?.trim().parse().ok();
+        unreclaimable(&stat).map(|bytes| bytes + count(&stat, "kernel").or_else(kernel).unwrap_or(0))
+    })
+}
+
+/// Memory that the kernel can't take back: neither the cache of files nor their mapped pages count.
+fn unreclaimable(stat: &str) -> Option<u64> {
+    let anonymous = count(stat, "anon").or_else(|| count(stat, "rss"))?;
+    Some(anonymous + count(stat, "shmem").unwrap_or(0) + count(stat, "sock").unwrap_or(0))
+}
+
+/// How many processes of this container the kernel has killed for memory, where that can be read.
+pub fn oom_kills() -> Option<u64> {
+    EVENTS.into_iter().find_map(|path| count(&fs::read_to_string(path).ok()?, "oom_kill"))
+}
+
+/// A number of a file that has a name and a number on each line.
+fn count(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{count, unreclaimable};
 
     #[test]
     fn the_counter_is_found_in_the_files_of_both_cgroup_versions() {
-        assert_eq!(count("low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0\n"), Some(1));
-        assert_eq!(count("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"), Some(3));
-        assert_eq!(count("oom_kill_disable 0\nunder_oom 0\n"), None);
+        assert_eq!(count("low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0\n", "oom_kill"), Some(1));
+        assert_eq!(count("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill"), Some(3));
+        assert_eq!(count("oom_kill_disable 0\nunder_oom 0\n", "oom_kill"), None);
+    }
+
+    #[test]
+    fn memory_is_what_can_not_be_taken_back() {
+        assert_eq!(unreclaimable("anon 5\nfile 100\nkernel 7\nshmem 3\nsock 1\n"), Some(9));
+        assert_eq!(unreclaimable("cache 100\nrss 5\nrss_huge 4\nshmem 3\n"), Some(8));
+        assert_eq!(unreclaimable(""), None);
     }
 }

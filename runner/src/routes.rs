@@ -123,7 +123,7 @@ impl Runner {
     /// The routes.
     pub fn router(self: Arc<Self>) -> Router {
         Router::new()
-            .route("/readyz", get(async || Json(sandbox::report())))
+            .route("/readyz", get(async || Json(sandbox::report_of_pod())))
             .route("/v1/pod", get(pod))
             .route("/v1/runs/{uid}", get(state).put(start).delete(cancel))
             .route("/v1/runs/{uid}/events", get(events))

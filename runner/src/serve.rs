@@ -104,7 +104,7 @@ pub fn serve() -> Result<(), ServeError> {
             let _ = leaving.await;
         });
         let answering = tokio::spawn(server.into_future());
-        let report = serde_json::to_string(&sandbox::report()).unwrap_or_default();
+        let report = serde_json::to_string(&sandbox::report_of_pod()).unwrap_or_default();
         tracing::info!(listen.address = %address, sandbox = report, "runner is ready");
         until_done(&runner, settings.linger).await?;
         drop(leave);

@@ -17,6 +17,11 @@ pub fn prepare() -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     // Whatever a program leaves behind becomes a child of the runner instead of escaping it.
     set_child_subreaper(Some(rustix::process::getpid()))?;
+    block()
+}
+
+/// Blocks the signals that are read from descriptors.
+pub fn block() -> io::Result<()> {
     let blocked = signal_set(&[&STOP[..], &[libc::SIGCHLD]].concat());
     // SAFETY: both calls get valid arguments; no other thread exists that could be surprised.
     #[allow(unsafe_code)]
@@ -126,6 +131,11 @@ impl Cancel {
     pub fn by_hand() -> io::Result<(Canceller, Self)> {
         let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         Ok((Canceller(fd.clone()), Self { readable: fd, hang_up: None }))
+    }
+
+    /// A run that a descriptor stops once it is readable.
+    pub fn on_readable(fd: OwnedFd) -> Self {
+        Self { readable: Arc::new(fd), hang_up: None }
     }
 
     /// A run that SIGTERM, SIGINT and SIGHUP stop.

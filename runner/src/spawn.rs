@@ -4,88 +4,36 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-use locus_core::Limits;
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::Signal;
 
-/// Open files of a program.
-const OPEN_FILES: u64 = 1024;
-/// Threads of the runner itself, which count for the same uid, and some to spare.
-const RUNNER_THREADS: u64 = 4;
-/// What data may grow by, past twice the memory limit, before allocations fail: thread stacks and the
-/// reserves of a garbage collector count as data although no page of them is used.
-const DATA_SLACK: u64 = 128 << 20;
-
-/// What bounds processes and memory beside the supervision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confines {
-    /// A pod: the uid is the run's own and the container has a memory limit.
-    Pod,
-    /// A host: the uid is shared with other processes.
-    Host,
-}
+use crate::sandbox::Confines;
 
 /// Starts a process with pipes for stdin, stdout and stderr, in a session of its own.
-pub fn spawn(
-    argv: &[String],
-    env: &[(String, String)],
-    folder: &Path,
-    limits: &Limits,
-    confines: Confines,
-) -> io::Result<Child> {
+pub fn spawn(argv: &[String], env: &[(String, String)], folder: &Path, confines: &Arc<Confines>) -> io::Result<Child> {
     let (program, rest) = argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(program);
     command.args(rest).env_clear().envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let rlimits = rlimits(limits, confines);
+    let confines = confines.clone();
     // SAFETY: `set_up` makes raw system calls only; it takes no lock and allocates nothing.
     #[allow(unsafe_code)]
     unsafe {
-        command.pre_exec(move || set_up(&rlimits));
+        command.pre_exec(move || set_up(&confines));
     }
     command.spawn()
 }
 
-/// Each limit, but never more than this process may hand on.
-fn rlimits(limits: &Limits, confines: Confines) -> Vec<(Resource, Rlimit)> {
-    let cpu = u64::from(limits.cpu_seconds);
-    let mut wanted = vec![
-        // SIGXCPU at the first, SIGKILL at the second for a program that ignores it.
-        (Resource::Cpu, cpu, cpu + 1),
-        (Resource::Fsize, limits.file_bytes, limits.file_bytes),
-        (Resource::Core, 0, 0),
-        (Resource::Nofile, OPEN_FILES, OPEN_FILES),
-    ];
-    match confines {
-        Confines::Pod if !rustix::process::getuid().is_root() => {
-            let threads = u64::from(limits.processes) + RUNNER_THREADS;
-            wanted.push((Resource::Nproc, threads, threads));
-        }
-        Confines::Pod => {}
-        Confines::Host => {
-            let data = limits.memory_bytes.saturating_mul(2).saturating_add(DATA_SLACK);
-            wanted.push((Resource::Data, data, data));
-        }
-    }
-    let bounded = |(resource, soft, hard): (Resource, u64, u64)| {
-        let ceiling = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
-        (resource, Rlimit { current: Some(soft.min(ceiling)), maximum: Some(hard.min(ceiling)) })
-    };
-    wanted.into_iter().map(bounded).collect()
-}
-
 /// Runs in the child after fork, where other threads' locks may be held for ever.
-fn set_up(rlimits: &[(Resource, Rlimit)]) -> io::Result<()> {
+fn set_up(confines: &Confines) -> io::Result<()> {
     rustix::process::setsid()?;
     reset_signals();
     // Last resort for a runner that is killed before it can clean up.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     be_first_to_go();
-    for (resource, rlimit) in rlimits {
-        rustix::process::setrlimit(*resource, *rlimit)?;
-    }
-    rustix::thread::set_no_new_privs(true)?;
-    close_on_exec()
+    close_on_exec()?;
+    confines.apply()
 }
 
 fn reset_signals() {

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::ChildStdin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use locus_core::{Limits, Usage};
@@ -11,15 +12,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 
 use crate::family::{Family, Status};
-use crate::memory::oom_kills;
+use crate::memory::{Gauge, oom_kills};
 use crate::output::{Cutter, Stream};
+use crate::sandbox::Confines;
 use crate::signals::Cancel;
-use crate::spawn::{self, Confines};
+use crate::spawn;
 
 /// The most bytes of an output event.
 const CHUNK: usize = 32 * 1024;
-/// How often memory and cpu time of all processes together are looked at.
+/// How often memory and cpu time of all processes together are looked at: more often in a process namespace of the
+/// run's own, where nothing else has to be looked through.
 const LOOK: Duration = Duration::from_millis(100);
+const LOOK_INSIDE: Duration = Duration::from_millis(25);
 
 /// What to run.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +39,9 @@ pub struct Step<'a> {
     /// Its limits.
     pub limits: &'a Limits,
     /// What bounds it beside the supervision.
-    pub confines: Confines,
+    pub confines: &'a Arc<Confines>,
+    /// What tells its memory.
+    pub gauge: &'a Gauge,
     /// What stops it.
     pub cancel: &'a Cancel,
 }
@@ -91,7 +97,7 @@ impl Step<'_> {
     pub fn run(self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) -> Result<Ended, StepError> {
         let start = Instant::now();
         let kills_before = oom_kills();
-        let mut child = spawn::spawn(self.argv, self.env, self.folder, self.limits, self.confines)
+        let mut child = spawn::spawn(self.argv, self.env, self.folder, self.confines)
             .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
         let mut family = Family::of(child.id())?;
         let supervised = Pipes::of(&mut child, &self).and_then(|mut pipes| {
@@ -130,7 +136,8 @@ impl Step<'_> {
         on_output: &mut dyn FnMut(Stream, Vec<u8>),
     ) -> io::Result<Option<Cause>> {
         let deadline = start + Duration::from_secs(self.limits.timeout_seconds.into());
-        let mut next_look = start + LOOK;
+        let pause = if std::process::id() == 1 { LOOK_INSIDE } else { LOOK };
+        let mut next_look = start + pause;
         loop {
             let ready = self.wait(family, pipes, deadline.min(next_look))?;
             if ready.cancelled {
@@ -145,7 +152,7 @@ impl Step<'_> {
                     return Ok(Some(cause));
                 }
                 // Counted from the end of the look: on a busy machine it is not all that the runner does.
-                next_look = Instant::now() + LOOK;
+                next_look = Instant::now() + pause;
             }
             pipes.serve(&ready, on_output);
             if let Some(stream) = pipes.over() {
@@ -183,14 +190,11 @@ impl Step<'_> {
         })
     }
 
-    fn look(&self, family: &Family) -> Option<Cause> {
-        let living = Family::living();
-        if family.cpu + living.cpu > self.cpu_limit() {
+    fn look(&self, family: &mut Family) -> Option<Cause> {
+        if family.cpu + family.living().cpu > self.cpu_limit() {
             return Some(Cause::CpuTime);
         }
-        let limit = self.limits.memory_bytes;
-        // The quick sum counts shared pages more than once: only the exact one condemns.
-        (living.resident > limit && Family::proportional() > limit).then_some(Cause::Memory)
+        self.gauge.is_over(family, self.limits.memory_bytes).then_some(Cause::Memory)
     }
 
     /// The cause of an end that the kernel brought about.

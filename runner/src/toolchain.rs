@@ -1,7 +1,7 @@
 //! Which languages this machine can run.
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -22,6 +22,8 @@ pub struct Toolchain {
     pub program: PathBuf,
     /// The version that is installed, which need not be the language's own.
     pub version: String,
+    /// Where it is installed, for languages that the system does not bring.
+    pub folders: Vec<PathBuf>,
 }
 
 /// Every language whose program is on `PATH`. The languages are probed at the same time.
@@ -42,7 +44,17 @@ impl Toolchain {
         let mut lines = output.lines().map(str::trim);
         let program = PathBuf::from(lines.next()?);
         let version = lines.next()?.to_owned();
-        (program.is_absolute() && program.exists()).then_some(Self { language, program, version })
+        let folders: Option<Vec<_>> =
+            lines.map(PathBuf::from).map(|folder| is_harmless(&folder).then_some(folder)).collect();
+        let Some(folders) = folders else {
+            tracing::warn!(
+                language = language.id,
+                ?program,
+                "left out: programs would have to read the whole home folder"
+            );
+            return None;
+        };
+        (program.is_absolute() && program.exists()).then_some(Self { language, program, version, folders })
     }
 
     /// How the language runs here: the first item of `run` is the real path of the program.
@@ -50,8 +62,23 @@ impl Toolchain {
     pub fn program(&self) -> Program {
         let mut program = self.language.program();
         program.run[0] = self.program.to_string_lossy().into_owned();
+        // By the name it goes by, and by that of where it really is.
+        let real = self.folders.iter().filter_map(|folder| folder.canonicalize().ok());
+        for folder in self.folders.iter().cloned().chain(real) {
+            let folder = folder.to_string_lossy().into_owned();
+            if !program.readable.contains(&folder) {
+                program.readable.push(folder);
+            }
+        }
         program
     }
+}
+
+/// Whether programs may read a folder: it is neither the home of whoever runs this nor a folder above that.
+fn is_harmless(folder: &Path) -> bool {
+    let home = std::env::home_dir().unwrap_or_default();
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    folder.is_absolute() && !home.starts_with(folder) && !real(&home).starts_with(real(folder))
 }
 
 /// The stdout of a command that succeeds in time.

@@ -350,7 +350,8 @@ fn a_program_sees_the_work_folder_and_no_setting_of_the_runner() {
     let first = lines.next().expect("a line");
     assert!(first.starts_with("['HOME', 'LANG', 'LC_CTYPE', 'PATH'] ["), "{first}");
     assert!(first.contains("main.py") && first.contains("sub"), "{first}");
-    assert_eq!(lines.next(), Some("/usr/local/bin:/usr/bin:/bin"));
+    let folder = std::path::Path::new(&assignment.program.run[0]).parent().expect("an absolute path").display();
+    assert_eq!(lines.next(), Some(format!("{folder}:/usr/local/bin:/usr/bin:/bin").as_str()));
 }
 
 #[test]

@@ -1,20 +1,21 @@
 //! Programs run on this machine, each in a process of its own.
 
 use futures::future::BoxFuture;
-use locus_core::{Assignment, Limits, Outcome, RunRequest, Transcript};
+use locus_core::{Assignment, Limits, Network, Outcome, RunRequest, Transcript};
 use locus_languages::Language;
 use locus_runner::embedded;
-use locus_runner::sandbox::SandboxReport;
+use locus_runner::sandbox::{Isolation, SandboxReport};
 use locus_runner::toolchain::Toolchain;
 
-use crate::backend::{Backend, BackendError, Execution, LanguageInfo, SandboxLayer, without_half_character};
+use crate::backend::{Backend, BackendError, Execution, LanguageInfo, without_half_character};
 use crate::gate::Gate;
 
 /// This machine.
 #[derive(Debug)]
 pub struct Embedded {
     installed: Vec<Installed>,
-    sandbox: Vec<SandboxLayer>,
+    sandbox: SandboxReport,
+    network: Network,
     gate: Gate,
 }
 
@@ -26,19 +27,14 @@ struct Installed {
 }
 
 impl Embedded {
-    /// This machine with the languages that were found on it.
+    /// This machine with the languages that were found on it, and what programs may reach.
     #[must_use]
-    pub fn new(toolchains: Vec<Toolchain>, sandbox: SandboxReport, gate: Gate) -> Self {
+    pub fn new(toolchains: Vec<Toolchain>, sandbox: SandboxReport, network: Network, gate: Gate) -> Self {
         let install = |toolchain: Toolchain| Installed {
             language: Language { version: toolchain.version.clone(), ..toolchain.language.clone() },
             toolchain,
         };
-        let layers = sandbox.layers.into_iter().map(|layer| SandboxLayer {
-            name: layer.name.to_owned(),
-            in_force: layer.in_force,
-            detail: layer.detail.to_owned(),
-        });
-        Self { installed: toolchains.into_iter().map(install).collect(), sandbox: layers.collect(), gate }
+        Self { installed: toolchains.into_iter().map(install).collect(), sandbox, network, gate }
     }
 
     /// What was found on this machine.
@@ -46,12 +42,19 @@ impl Embedded {
         self.installed.iter().map(|installed| &installed.toolchain)
     }
 
+    /// What stands around a program here.
+    #[must_use]
+    pub fn report(&self) -> &SandboxReport {
+        &self.sandbox
+    }
+
     async fn run(&self, request: RunRequest) -> Result<Execution, BackendError> {
         let assignment = self.assignment(request)?;
         let _admission = self.gate.enter().await?;
         let capacity = usize::try_from(assignment.limits.output_bytes).unwrap_or(usize::MAX);
         let broken = |error| BackendError::RunnerFailed(format!("the runner can't be followed: {error}"));
-        let mut run = embedded::launch(&assignment)
+        let isolation = self.sandbox.isolation.unwrap_or(Isolation::Landlock);
+        let mut run = embedded::launch(&assignment, isolation)
             .map_err(|error| BackendError::RunnerFailed(format!("the runner can't be started: {error}")))?;
         let mut transcript = Transcript::default();
         // A client that goes away drops this future, and the run with it, which stops it.
@@ -63,14 +66,10 @@ impl Embedded {
 
     fn assignment(&self, request: RunRequest) -> Result<Assignment, BackendError> {
         let Installed { language, toolchain } = self.find(&request.language)?;
+        let uid = uuid::Uuid::new_v4().to_string();
         language
-            .assignment(
-                uuid::Uuid::new_v4().to_string(),
-                toolchain.program(),
-                request,
-                Limits::DEFAULT,
-                Limits::MAXIMUM,
-            )
+            .assignment(uid, toolchain.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
+            .map(|assignment| Assignment { network: self.network, ..assignment })
             .map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
 
@@ -113,7 +112,7 @@ impl Backend for Embedded {
         "embedded"
     }
 
-    fn sandbox(&self) -> Option<&[SandboxLayer]> {
+    fn sandbox(&self) -> Option<&SandboxReport> {
         Some(&self.sandbox)
     }
 }
@@ -135,7 +134,7 @@ fn execution(transcript: Transcript) -> Result<Execution, BackendError> {
 
 #[cfg(test)]
 mod tests {
-    use locus_core::{LimitsRequest, Outcome, RunRequest, RunResult, Transcript};
+    use locus_core::{LimitsRequest, Network, Outcome, RunRequest, RunResult, Transcript};
     use locus_runner::sandbox::SandboxReport;
     use locus_runner::toolchain::Toolchain;
 
@@ -148,9 +147,10 @@ mod tests {
             language: locus_languages::find(locus_languages::all(), id).expect("it is known"),
             program: "/opt/interpreter".into(),
             version: "99.1".into(),
+            folders: Vec::new(),
         };
-        let sandbox = SandboxReport { layers: Vec::new() };
-        Embedded::new(ids.iter().map(toolchain).collect(), sandbox, Gate::new(1, 1))
+        let sandbox = SandboxReport { isolation: None, layers: Vec::new(), weakness: None };
+        Embedded::new(ids.iter().map(toolchain).collect(), sandbox, Network::None, Gate::new(1, 1))
     }
 
     fn request(language: &str) -> RunRequest {

@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use locus_core::{Outcome, RunRequest};
 use locus_languages::Language;
+use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
 
 pub mod cluster;
@@ -26,7 +27,7 @@ pub trait Backend: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// The layers around a program, where they are this process' to know.
-    fn sandbox(&self) -> Option<&[SandboxLayer]> {
+    fn sandbox(&self) -> Option<&SandboxReport> {
         None
     }
 }
@@ -49,18 +50,6 @@ impl From<&Language> for LanguageInfo {
         let Language { id, name, version, aliases, .. } = language.clone();
         Self { id, name, version, aliases }
     }
-}
-
-/// One layer of isolation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SandboxLayer {
-    /// What the layer is called.
-    pub name: String,
-    /// Whether programs run behind it.
-    pub in_force: bool,
-    /// What it does, or why it is not in force.
-    pub detail: String,
 }
 
 /// A run that has ended.

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use locus_core::{Assignment, EnvVar, Event, Limits, Outcome, Program, RunResult, SourceFile, Transcript};
+use locus_core::{Assignment, EnvVar, Event, Limits, Network, Outcome, Program, RunResult, SourceFile, Transcript};
+use locus_runner::sandbox::Isolation;
 use locus_runner::toolchain::Toolchain;
 
 pub const RUNNER: &str = env!("CARGO_BIN_EXE_locus-runner");
@@ -31,6 +32,7 @@ pub fn python(code: &str) -> Assignment {
         env: Vec::new(),
         compile_args: Vec::new(),
         limits: Limits { timeout_seconds: 20, ..Limits::DEFAULT },
+        network: Network::None,
     }
 }
 
@@ -75,8 +77,12 @@ impl Run {
 
 /// An `exec` process that has its assignment.
 pub fn start(assignment: &Assignment) -> Child {
+    start_in(Isolation::Namespaces, assignment)
+}
+
+pub fn start_in(isolation: Isolation, assignment: &Assignment) -> Child {
     let mut child = Command::new(RUNNER)
-        .arg("exec")
+        .args(["exec", isolation.as_str()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

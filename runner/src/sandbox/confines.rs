@@ -1,0 +1,101 @@
+//! What every process of a run is put under between fork and exec, made ready before the fork.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use locus_core::{Limits, Network};
+use rustix::process::{Resource, Rlimit};
+use seccompiler::BpfProgram;
+
+use super::view::View;
+use super::{landlock, seccomp};
+
+/// Open files of a program.
+const OPEN_FILES: u64 = 1024;
+/// Bytes of memory that a program may lock.
+const LOCKED_BYTES: u64 = 8 << 20;
+/// Threads of the runner itself, which count for the same uid, and some to spare.
+const RUNNER_THREADS: u64 = 4;
+/// What data may grow by, past twice the memory limit, before allocations fail: thread stacks and the
+/// reserves of a garbage collector count as data although no page of them is used.
+const DATA_SLACK: u64 = 128 << 20;
+
+/// Where processes of a run live, as far as it decides what bounds them.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// What they may see.
+    pub view: View,
+    /// What they may reach.
+    pub network: Network,
+    /// Whether their user is theirs alone, so that its processes can be counted.
+    pub own_user: bool,
+    /// Whether a cgroup counts and bounds their memory.
+    pub counted: bool,
+}
+
+/// The bounds of one step of a run.
+#[derive(Debug)]
+pub struct Confines {
+    rlimits: Vec<(Resource, Rlimit)>,
+    filters: Vec<BpfProgram>,
+    rules: Option<OwnedFd>,
+}
+
+impl Confines {
+    /// Makes them ready.
+    ///
+    /// # Errors
+    /// When the kernel refuses a layer that it has.
+    pub fn new(setting: &Setting, limits: &Limits) -> io::Result<Self> {
+        let rules = seccomp::Rules { network: setting.network, counted: setting.counted };
+        Ok(Self {
+            rlimits: rlimits(setting, limits),
+            filters: seccomp::filters(rules)?.unwrap_or_default(),
+            rules: landlock::ruleset(&setting.view, setting.network)?,
+        })
+    }
+
+    /// Puts this process under them, for good. It runs after fork, where other threads' locks may be held for ever:
+    /// it makes raw system calls only and allocates nothing.
+    pub fn apply(&self) -> io::Result<()> {
+        for (resource, rlimit) in &self.rlimits {
+            rustix::process::setrlimit(*resource, *rlimit)?;
+        }
+        rustix::thread::set_no_new_privs(true)?;
+        if let Some(rules) = &self.rules {
+            landlock::restrict(rules.as_fd())?;
+        }
+        seccomp::apply(&self.filters)
+    }
+}
+
+/// Whether this architecture has a filter.
+pub fn has_seccomp() -> bool {
+    seccomp::filters(seccomp::Rules { network: Network::None, counted: false }).is_ok_and(|filters| filters.is_some())
+}
+
+/// Each limit, but never more than this process may hand on.
+fn rlimits(setting: &Setting, limits: &Limits) -> Vec<(Resource, Rlimit)> {
+    let cpu = u64::from(limits.cpu_seconds);
+    let mut wanted = vec![
+        // SIGXCPU at the first, SIGKILL at the second for a program that ignores it.
+        (Resource::Cpu, cpu, cpu + 1),
+        (Resource::Fsize, limits.file_bytes, limits.file_bytes),
+        (Resource::Core, 0, 0),
+        (Resource::Nofile, OPEN_FILES, OPEN_FILES),
+        (Resource::Memlock, LOCKED_BYTES, LOCKED_BYTES),
+    ];
+    if setting.own_user {
+        let threads = u64::from(limits.processes) + RUNNER_THREADS;
+        wanted.push((Resource::Nproc, threads, threads));
+    }
+    if !setting.counted {
+        let data = limits.memory_bytes.saturating_mul(2).saturating_add(DATA_SLACK);
+        wanted.push((Resource::Data, data, data));
+    }
+    let bounded = |(resource, soft, hard): (Resource, u64, u64)| {
+        let ceiling = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        (resource, Rlimit { current: Some(soft.min(ceiling)), maximum: Some(hard.min(ceiling)) })
+    };
+    wanted.into_iter().map(bounded).collect()
+}

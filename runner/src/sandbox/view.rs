@@ -1,0 +1,60 @@
+//! What a program may see of the file system, for the layers that see to it.
+
+use std::path::{Path, PathBuf};
+
+/// Where the system keeps programs and libraries.
+pub const SYSTEM: &[&str] =
+    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store"];
+
+/// What programs and libraries read of /etc: no names of users or machines, and no secrets.
+pub const ETC: &[&str] = &[
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/crypto-policies",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/pki",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/ssl",
+    "/etc/timezone",
+];
+
+/// How names are resolved: only of use, and only open, where there is a network.
+pub const RESOLVER: &str = "/etc/resolv.conf";
+
+/// What the kernel tells of itself and of processes.
+pub const KERNEL: &[&str] = &["/proc", "/sys/devices/system/cpu"];
+
+/// Devices to read and write.
+pub const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
+
+/// Devices to read.
+pub const RANDOM: &[&str] = &["/dev/random", "/dev/urandom"];
+
+/// Shared memory with a name.
+pub const SHARED_MEMORY: &str = "/dev/shm";
+
+/// What one program may see.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// What its language needs beside the system's own.
+    pub language: Vec<PathBuf>,
+    /// Folders that it may write to.
+    pub writable: Vec<PathBuf>,
+    /// Whether there is a network to resolve names for.
+    pub resolver: bool,
+}
+
+impl View {
+    /// Files and folders that the program may read and execute.
+    pub fn readable(&self) -> impl Iterator<Item = &Path> {
+        let fixed = [SYSTEM, ETC, KERNEL].into_iter().flatten().map(Path::new);
+        fixed.chain(self.resolver.then_some(Path::new(RESOLVER))).chain(self.language.iter().map(PathBuf::as_path))
+    }
+}
