@@ -25,6 +25,9 @@ const CHUNK: usize = 32 * 1024;
 const LOOK: Duration = Duration::from_millis(100);
 const LOOK_INSIDE: Duration = Duration::from_millis(25);
 
+/// How exactly the kernel keeps the limit on cpu time.
+const PRECISION: Duration = Duration::from_millis(50);
+
 /// What to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
@@ -200,10 +203,11 @@ impl Step<'_> {
     /// The cause of an end that the kernel brought about.
     fn kernel_cause(&self, status: Status, kills_before: Option<u64>, cpu: Duration) -> Option<Cause> {
         match status {
-            Status::Signaled(libc::SIGXCPU) => Some(Cause::CpuTime),
             Status::Signaled(libc::SIGKILL) if oom_kills() > kills_before => Some(Cause::Memory),
-            // The hard limit, for a program that ignores SIGXCPU.
-            Status::Signaled(libc::SIGKILL) if cpu >= self.cpu_limit() => Some(Cause::CpuTime),
+            // The soft limit, and the hard one for a program that ignores SIGXCPU. Anyone can send the same signals.
+            Status::Signaled(libc::SIGXCPU | libc::SIGKILL) if cpu + PRECISION >= self.cpu_limit() => {
+                Some(Cause::CpuTime)
+            }
             _ => None,
         }
     }

@@ -14,11 +14,17 @@ use super::{landlock, seccomp};
 const OPEN_FILES: u64 = 1024;
 /// Bytes of memory that a program may lock.
 const LOCKED_BYTES: u64 = 8 << 20;
+/// Queued signals and timers of a program; each is memory of the kernel.
+const QUEUED_SIGNALS: u64 = 4096;
+/// Bytes of POSIX message queues of a program.
+const MESSAGE_BYTES: u64 = 800 << 10;
+/// The one size of a core dump that also keeps the kernel from handing it to a program of the machine: see core(5).
+const NO_CORE: u64 = 1;
 /// Threads of the runner itself, which count for the same uid, and some to spare.
 const RUNNER_THREADS: u64 = 4;
-/// What data may grow by, past twice the memory limit, before allocations fail: thread stacks and the
-/// reserves of a garbage collector count as data although no page of them is used.
-const DATA_SLACK: u64 = 128 << 20;
+/// What data may grow to, over four times the memory limit, before allocations fail. It only stands behind the watcher:
+/// thread stacks and the reserves of a garbage collector count as data although no page of them is used.
+const DATA_SLACK: u64 = 1 << 30;
 
 /// Where processes of a run live, as far as it decides what bounds them.
 #[derive(Debug, Clone)]
@@ -51,7 +57,7 @@ impl Confines {
         Ok(Self {
             rlimits: rlimits(setting, limits),
             filters: seccomp::filters(rules)?.unwrap_or_default(),
-            rules: landlock::ruleset(&setting.view, setting.network)?,
+            rules: landlock::ruleset(setting)?,
         })
     }
 
@@ -81,16 +87,18 @@ fn rlimits(setting: &Setting, limits: &Limits) -> Vec<(Resource, Rlimit)> {
         // SIGXCPU at the first, SIGKILL at the second for a program that ignores it.
         (Resource::Cpu, cpu, cpu + 1),
         (Resource::Fsize, limits.file_bytes, limits.file_bytes),
-        (Resource::Core, 0, 0),
+        (Resource::Core, NO_CORE, NO_CORE),
         (Resource::Nofile, OPEN_FILES, OPEN_FILES),
         (Resource::Memlock, LOCKED_BYTES, LOCKED_BYTES),
+        (Resource::Sigpending, QUEUED_SIGNALS, QUEUED_SIGNALS),
+        (Resource::Msgqueue, MESSAGE_BYTES, MESSAGE_BYTES),
     ];
     if setting.own_user {
         let threads = u64::from(limits.processes) + RUNNER_THREADS;
         wanted.push((Resource::Nproc, threads, threads));
     }
     if !setting.counted {
-        let data = limits.memory_bytes.saturating_mul(2).saturating_add(DATA_SLACK);
+        let data = limits.memory_bytes.saturating_mul(4).saturating_add(DATA_SLACK);
         wanted.push((Resource::Data, data, data));
     }
     let bounded = |(resource, soft, hard): (Resource, u64, u64)| {

@@ -10,7 +10,8 @@ use landlock::{
 };
 use locus_core::Network;
 
-use super::view::{DEVICES, RANDOM, View};
+use super::Setting;
+use super::view::{DEVICES, SOURCES, ZERO};
 
 /// The newest interface that these rules were made with. An older kernel enforces what it knows of them.
 const NEWEST: ABI = ABI::V7;
@@ -33,7 +34,8 @@ pub fn version() -> i64 {
 ///
 /// # Errors
 /// When the kernel refuses them.
-pub fn ruleset(view: &View, network: Network) -> io::Result<Option<OwnedFd>> {
+pub fn ruleset(setting: &Setting) -> io::Result<Option<OwnedFd>> {
+    let Setting { view, network, counted, .. } = setting;
     let all = AccessFs::from_all(NEWEST);
     let read = AccessFs::from_read(NEWEST);
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
@@ -44,14 +46,15 @@ pub fn ruleset(view: &View, network: Network) -> io::Result<Option<OwnedFd>> {
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(all)?
             .scope(Scope::from_all(NEWEST))?;
-        if network == Network::None {
+        if *network == Network::None {
             rules = rules.handle_access(AccessNet::from_all(NEWEST))?;
         }
         rules
             .create()?
             .add_rules(path_beneath_rules(view.readable(), read))?
             .add_rules(path_beneath_rules(DEVICES, device))?
-            .add_rules(path_beneath_rules(RANDOM, AccessFs::ReadFile))?
+            .add_rules(path_beneath_rules(SOURCES, AccessFs::ReadFile))?
+            .add_rules(path_beneath_rules(counted.then_some(ZERO), device))?
             .add_rules(path_beneath_rules(&view.writable, write))
     };
     build().map(Into::into).map_err(io::Error::other)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
-use super::view::{DEVICES, RANDOM, SHARED_MEMORY, SYSTEM, View};
+use super::view::{DEVICES, SHARED_MEMORY, SOURCES, SYSTEM, View};
 
 /// The folder that programs work in.
 pub const WORK: &str = "/work";
@@ -61,7 +61,7 @@ pub fn sources(view: &View) -> io::Result<Vec<Source>> {
             sources.push(Source { at: path.to_owned(), what: What::Mount { tree, folder: target.is_dir() } });
         }
     }
-    for path in DEVICES.iter().chain(RANDOM) {
+    for path in DEVICES.iter().chain(SOURCES) {
         let tree = clone(Path::new(path), Attributes::DEVICE)?;
         sources.push(Source { at: PathBuf::from(path), what: What::Mount { tree, folder: false } });
     }

@@ -23,6 +23,7 @@ mod number {
     pub const PROCESS_MRELEASE: i64 = 448;
     pub const STATMOUNT: i64 = 457;
     pub const LISTMOUNT: i64 = 458;
+    pub const SETXATTRAT: i64 = 463;
     pub const OPEN_TREE_ATTR: i64 = 467;
 }
 
@@ -110,8 +111,11 @@ const MISSING: &[i64] = &[
     number::MEMFD_SECRET,
 ];
 
+/// Attributes of files: a tmpfs puts no bound to some of them, and they are memory of the kernel.
+const ATTRIBUTES: &[i64] = &[libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, number::SETXATTRAT];
+
 /// Memory that belongs to no process. It is open only where a cgroup counts it.
-const UNCOUNTED: &[i64] = &[libc::SYS_memfd_create, libc::SYS_shmget];
+const UNCOUNTED: &[i64] = &[libc::SYS_memfd_create, libc::SYS_shmget, libc::SYS_msgget, libc::SYS_semget];
 
 const NAMESPACES: [i32; 8] = [
     libc::CLONE_NEWNS,
@@ -145,7 +149,12 @@ pub fn filters(rules: Rules) -> io::Result<Option<Vec<BpfProgram>>> {
     let always = |calls: &[i64]| calls.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
     let mut refused = always(REFUSED);
     refused.extend(conditional()?);
-    let missing = always(&[MISSING, uncounted].concat());
+    let mut missing = always(&[MISSING, uncounted].concat());
+    if !rules.counted {
+        // What children share and none has mapped any more is not seen in any of them.
+        let shared = u64::from((libc::MAP_SHARED | libc::MAP_ANONYMOUS).unsigned_abs());
+        missing.insert(libc::SYS_mmap, vec![rule(&[(3, SeccompCmpOp::MaskedEq(shared), shared)])?]);
+    }
     let compile = |calls: BTreeMap<i64, Vec<SeccompRule>>, error: i32| {
         let error = SeccompAction::Errno(error.unsigned_abs());
         let filter = SeccompFilter::new(calls, SeccompAction::Allow, error, arch).map_err(io::Error::other)?;
@@ -155,6 +164,7 @@ pub fn filters(rules: Rules) -> io::Result<Option<Vec<BpfProgram>>> {
         unknown(),
         compile(missing, libc::ENOSYS)?,
         compile(refused, libc::EPERM)?,
+        compile(always(ATTRIBUTES), libc::EOPNOTSUPP)?,
         // What a kernel without the address family says.
         compile(sockets(rules.network)?, libc::EAFNOSUPPORT)?,
     ]))
@@ -264,7 +274,7 @@ mod tests {
         for network in [Network::None, Network::Loopback, Network::Egress] {
             for counted in [false, true] {
                 let filters = filters(Rules { network, counted }).expect("they compile");
-                assert_eq!(filters.expect("the tests run on a known architecture").len(), 4);
+                assert_eq!(filters.expect("the tests run on a known architecture").len(), 5);
             }
         }
     }

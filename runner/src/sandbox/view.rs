@@ -32,10 +32,13 @@ pub const RESOLVER: &str = "/etc/resolv.conf";
 pub const KERNEL: &[&str] = &["/proc", "/sys/devices/system/cpu"];
 
 /// Devices to read and write.
-pub const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
+pub const DEVICES: &[&str] = &["/dev/null", "/dev/full", "/dev/tty"];
 
 /// Devices to read.
-pub const RANDOM: &[&str] = &["/dev/random", "/dev/urandom"];
+pub const SOURCES: &[&str] = &["/dev/random", "/dev/urandom", ZERO];
+
+/// To be written only where memory is counted: what is mapped of it to be shared belongs to no process.
+pub const ZERO: &str = "/dev/zero";
 
 /// Shared memory with a name.
 pub const SHARED_MEMORY: &str = "/dev/shm";

@@ -1,0 +1,250 @@
+//! The hostile programs against a run with no cluster: as whoever runs the tests and, where that is root, as an
+//! ordinary user too. After each, the machine is as it was and the next run is served.
+//!
+//! `cargo test -p locus-runner --test hostile -- <part of a name>` runs some of them.
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+#[path = "hostile/case.rs"]
+mod case;
+#[cfg(target_os = "linux")]
+mod common;
+
+fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    return checks::run();
+    #[cfg(not(target_os = "linux"))]
+    {
+        println!("NOT RUN: hostile programs need Linux");
+        ExitCode::SUCCESS
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod checks {
+    use std::fs::{self, Permissions};
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::{Child, Command, ExitCode, Stdio};
+    use std::sync::Arc;
+
+    use libtest_mimic::{Arguments, Failed, Trial};
+    use locus_core::{Assignment, Event, Network, Outcome, Program, Transcript};
+
+    use crate::case::{self, Case, Place};
+    use crate::common::{RUNNER, file, python, variable};
+
+    /// Who starts the runner.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum User {
+        /// Whoever runs the tests.
+        Own,
+        /// A user without rights; each case has one of its own.
+        Ordinary(u32),
+    }
+
+    /// The first of the ordinary users.
+    const FIRST_ORDINARY: u32 = 30_000;
+    /// Where the runner's user ids begin when root starts it.
+    const FIRST_HOST_USER: u32 = 2_000_000_000;
+
+    pub fn run() -> ExitCode {
+        let arguments = Arguments::from_args();
+        let machine = Arc::new(Machine::new());
+        let cases = case::all(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile")));
+        assert!(cases.len() >= 80, "there are {} cases", cases.len());
+        let is_root = rustix::process::getuid().is_root();
+        let mut trials = Vec::new();
+        for (number, case) in (0..).zip(cases.into_iter().filter(|case| case.runs_in(Place::Embedded))) {
+            let mut users = vec![User::Own];
+            users.extend(is_root.then_some(User::Ordinary(FIRST_ORDINARY + number)));
+            for user in users {
+                let (case, machine) = (case.clone(), machine.clone());
+                let name = format!("{}{}", case.name, if user == User::Own { "" } else { " as an ordinary user" });
+                trials.push(Trial::test(name, move || machine.withstands(&case, user)));
+            }
+        }
+        libtest_mimic::run(&arguments, trials).exit_code()
+    }
+
+    /// What is left standing when the sandbox holds.
+    struct Machine {
+        folder: tempfile::TempDir,
+        canary: Child,
+        standing: String,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            // An ordinary user has to reach the runner, which may stand in somebody's home.
+            fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+            fs::copy(RUNNER, folder.path().join("locus-runner")).expect("the runner's binary is there");
+            let secret = folder.path().join("secret");
+            fs::write(&secret, "canary").expect("it is written");
+            fs::set_permissions(&secret, Permissions::from_mode(0o666)).expect("it is ours");
+            let canary = Command::new("sleep").arg("3600").spawn().expect("the tests need sleep");
+            let standing = standing(&secret, canary.id());
+            Self { folder, canary, standing }
+        }
+
+        fn withstands(&self, case: &Case, user: User) -> Result<(), Failed> {
+            let (run, pid) = self.execute(&assignment(case, user), user);
+            let result = run.result.ok_or("the runner ended without a result")?;
+            let told = format!(
+                "{} ({}), exit {:?}, signal {:?}\nstdout: {}\nstderr: {}\ncompiler: {}",
+                result.outcome,
+                result.error,
+                result.exit_code,
+                result.signal,
+                head(&run.stdout),
+                head(&run.stderr),
+                result.compile.as_ref().map_or("", |compile| &compile.stderr),
+            );
+            check(result.outcome == case.outcome(false), "the outcome is another", &told)?;
+            if let Some(stdout) = case.stdout(false) {
+                check(run.stdout == stdout.as_bytes(), "stdout is another", &told)?;
+            }
+            check(
+                case.signal().is_none_or(|signal| result.signal.as_deref() == Some(signal)),
+                "the signal is another",
+                &told,
+            )?;
+            check(case.exit().is_none_or(|exit| result.exit_code == Some(exit)), "the exit status is another", &told)?;
+            let limit = usize::try_from(case.limits().output_bytes)?;
+            check(run.stdout.len() <= limit && run.stderr.len() <= limit, "there is more output than allowed", &told)?;
+            check(!String::from_utf8_lossy(&run.stdout).contains("canary"), "the canary was read", &told)?;
+            let left = match user {
+                User::Ordinary(id) => processes_of(id),
+                User::Own if rustix::process::getuid().is_root() => processes_of(FIRST_HOST_USER + pid),
+                User::Own => descendants_of(pid),
+            };
+            check(left.is_empty(), "processes are left", &format!("{left:?}"))?;
+            let secret = self.folder.path().join("secret");
+            let standing = standing(&secret, self.canary.id());
+            check(
+                standing == self.standing,
+                "the machine was touched",
+                &format!("{standing}\nnot\n{}", self.standing),
+            )?;
+            self.serves_the_next(user)
+        }
+
+        fn serves_the_next(&self, user: User) -> Result<(), Failed> {
+            let code = "import os; print(sorted(os.listdir('.')), os.listdir('/tmp'), os.listdir('/dev/shm'))";
+            let mut next = python(code);
+            if user != User::Own {
+                next.program = system_python();
+            }
+            let (run, _) = self.execute(&next, user);
+            let result = run.result.ok_or("the next run ended without a result")?;
+            let told = format!("{} {}", result.outcome, head(&run.stdout));
+            check(
+                result.outcome == Outcome::Completed && run.stdout == b"['main.py'] [] []\n",
+                "the next run is not as ever",
+                &told,
+            )
+        }
+
+        /// Runs it; the second value is the process that waited for the run.
+        fn execute(&self, assignment: &Assignment, user: User) -> (Transcript, u32) {
+            let mut command = Command::new(self.folder.path().join("locus-runner"));
+            command.args(["exec", "namespaces"]).stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");
+            if let User::Ordinary(id) = user {
+                command.uid(id).gid(id).env("HOME", "/nonexistent");
+            }
+            let mut child = command.spawn().expect("the runner's binary starts");
+            let json = serde_json::to_vec(assignment).expect("an assignment serializes");
+            child.stdin.take().expect("a pipe").write_all(&json).expect("the runner reads its assignment");
+            let mut transcript = Transcript::default();
+            for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
+                let event: Event = serde_json::from_str(&line.expect("a line")).expect("a line is an event");
+                assert!(transcript.result.is_none(), "nothing follows the result: {event:?}");
+                transcript.push(event, usize::MAX);
+            }
+            let pid = child.id();
+            assert!(child.wait().expect("it is ours").success());
+            (transcript, pid)
+        }
+    }
+
+    impl Drop for Machine {
+        fn drop(&mut self) {
+            let _ = self.canary.kill().and_then(|()| self.canary.wait());
+        }
+    }
+
+    fn check(holds: bool, what: &str, told: &str) -> Result<(), Failed> {
+        if holds { Ok(()) } else { Err(format!("{what}: {told}").into()) }
+    }
+
+    fn head(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned()
+    }
+
+    /// The canary file and the canary process, with all that a stranger might change of them.
+    fn standing(secret: &Path, canary: u32) -> String {
+        let proc = PathBuf::from(format!("/proc/{canary}"));
+        let read = |name: &str| fs::read_to_string(proc.join(name)).unwrap_or_default();
+        let status = read("status");
+        let kept = |line: &&str| ["Cpus_allowed", "Threads", "TracerPid"].iter().any(|key| line.starts_with(key));
+        let status: Vec<&str> = status.lines().filter(kept).collect();
+        let lives =
+            read("stat").rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S") || rest.starts_with(" R"));
+        let nice = read("stat").rsplit_once(')').and_then(|(_, rest)| rest.split(' ').nth(17).map(str::to_owned));
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        format!("{:?} {status:?} {lives} {nice:?} {} {host}", fs::read_to_string(secret), read("limits"))
+    }
+
+    fn assignment(case: &Case, user: User) -> Assignment {
+        let python_program = if user == User::Own { python("").program } else { system_python() };
+        let argv = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+        let program = |language: &str, compile: Option<Vec<String>>, run| Program {
+            language: language.into(),
+            compile,
+            run,
+            env: Vec::new(),
+            readable: Vec::new(),
+        };
+        let program = match case.language.as_str() {
+            "py" => python_program,
+            "sh" => program("shell", None, argv(&["/bin/sh", "{main}"])),
+            "c" => program("c", Some(argv(&["gcc", "-O1", "-pthread", "-o", "main", "{main}"])), argv(&["./main"])),
+            other => panic!("{} is in an unknown language {other}", case.name),
+        };
+        Assignment {
+            uid: "hostile".into(),
+            program,
+            files: vec![file(&format!("main.{}", case.language), &case.source)],
+            stdin: case.stdin(),
+            args: case.args(),
+            env: case.env().iter().map(|(name, value)| variable(name, value)).collect(),
+            compile_args: case.compile_args(),
+            limits: case.limits(),
+            network: Network::None,
+        }
+    }
+
+    /// The one of the system: that of the tests' own user may stand in its home.
+    fn system_python() -> Program {
+        let run = vec!["/usr/bin/python3".into(), "{main}".into()];
+        Program { run, readable: Vec::new(), ..python("").program }
+    }
+
+    fn processes_of(user: u32) -> Vec<String> {
+        processes(|status| status.lines().any(|line| line.starts_with(&format!("Uid:\t{user}\t"))))
+    }
+
+    fn descendants_of(parent: u32) -> Vec<String> {
+        processes(|status| status.lines().any(|line| line == format!("PPid:\t{parent}")))
+    }
+
+    fn processes(wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let entries = fs::read_dir("/proc").expect("linux has /proc").flatten();
+        let statuses = entries.filter_map(|entry| fs::read_to_string(entry.path().join("status")).ok());
+        statuses.filter(|status| wanted(status)).collect()
+    }
+}
