@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use k8s_openapi::api::core::v1::Toleration;
-use locus_core::Limits;
+use locus_core::{Limits, Network};
 use serde::Deserialize;
 
 /// Why the settings can't be used.
@@ -106,6 +106,8 @@ pub struct PodSettings {
     pub cpu_limit: String,
     /// Bytes of the work folder and of /tmp, each; they are memory.
     pub tmp_bytes: u64,
+    /// What programs may reach. More than nothing is safe only where NetworkPolicies are enforced.
+    pub network: Network,
 }
 
 impl Config {
@@ -168,6 +170,7 @@ impl Default for PodSettings {
             memory_request: "64Mi".into(),
             cpu_limit: "1".into(),
             tmp_bytes: 64 << 20,
+            network: Network::None,
         }
     }
 }

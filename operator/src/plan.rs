@@ -211,6 +211,7 @@ fn assign(run: &CodeRun, config: &Config) -> Result<(Assignment, String), Box<Ru
     let assignment = language
         .assignment(uid, language.program(), request, bounds.default, bounds.maximum)
         .map_err(|error| Box::new(RunResult::failed(Outcome::InvalidRequest, error.to_string())))?;
+    let assignment = Assignment { network: config.pod.network, ..assignment };
     Ok((assignment, config.images[&language.id].clone()))
 }
 

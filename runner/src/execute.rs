@@ -108,8 +108,17 @@ fn attempt(
             Stream::Stdout => Event::Stdout { data },
             Stream::Stderr => Event::Stderr { data },
         });
-    })?;
-    Ok(RunResult { compile, ..verdict::result(&ended, &assignment.limits, "the program") })
+    });
+    match ended {
+        Ok(ended) => Ok(RunResult { compile, ..verdict::result(&ended, &assignment.limits, "the program") }),
+        // What was compiled is the user's own.
+        Err(StepError::Start { source, program })
+            if compile.is_some() && source.kind() != io::ErrorKind::ArgumentListTooLong =>
+        {
+            Ok(RunResult { compile, ..verdict::not_started(&program, &source) })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Compiles; what the compiler writes is no output of the program and so no event.

@@ -62,7 +62,7 @@ pub struct Container {
 impl Container {
     /// What the cgroup holds beside the content of the folders and the runner's own memory.
     fn charged(&self) -> Option<u64> {
-        let folders: u64 = self.folders.iter().filter_map(|folder| bytes_in(folder)).sum();
+        let folders: u64 = self.folders.iter().filter_map(bytes_in).sum();
         Some(cgroup_bytes()?.saturating_sub(folders).saturating_sub(own_bytes().unwrap_or(0)))
     }
 }

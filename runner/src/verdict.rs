@@ -1,5 +1,7 @@
 //! The end of a step in the words of the contract.
 
+use std::io;
+
 use locus_core::{Limits, Outcome, RunResult};
 
 use crate::family::Status;
@@ -45,6 +47,15 @@ pub fn result(ended: &Ended, limits: &Limits, subject: &str) -> RunResult {
         stderr_truncated: ended.stderr_truncated,
         usage: ended.usage,
         ..RunResult::failed(outcome, error)
+    }
+}
+
+/// The result of a program that the kernel does not start, with the status that a shell gives it.
+pub fn not_started(program: &str, error: &io::Error) -> RunResult {
+    let status = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+    RunResult {
+        exit_code: Some(status),
+        ..RunResult::failed(Outcome::NonZeroExit, format!("{program} can't be started: {error}"))
     }
 }
 

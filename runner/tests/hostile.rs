@@ -102,7 +102,7 @@ mod checks {
                 result.signal,
                 head(&run.stdout),
                 head(&run.stderr),
-                result.compile.as_ref().map_or("", |compile| &compile.stderr),
+                result.compile.as_ref().map_or_else(String::new, |compile| head(compile.stderr.as_bytes())),
             );
             check(result.outcome == case.outcome(false), "the outcome is another", &told)?;
             if let Some(stdout) = case.stdout(false) {
@@ -182,7 +182,7 @@ mod checks {
     }
 
     fn head(bytes: &[u8]) -> String {
-        String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned()
+        String::from_utf8_lossy(&bytes[..bytes.len().min(1000)]).into_owned()
     }
 
     /// The canary file and the canary process, with all that a stranger might change of them.

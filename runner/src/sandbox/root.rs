@@ -79,7 +79,7 @@ fn stays_inside(link: &Path) -> Option<PathBuf> {
     let target = fs::read_link(link).ok()?;
     let real = fs::canonicalize(link).ok()?;
     let inside = |folder: &&str| real.starts_with(folder) && Path::new(folder) != link;
-    SYSTEM.iter().any(|folder| inside(folder)).then_some(target)
+    SYSTEM.iter().any(inside).then_some(target)
 }
 
 /// Makes the root folder and moves this process into it. To be called as PID 1 of fresh namespaces.

@@ -1,0 +1,17 @@
+// attack: Copies a file of root into the program by the assembler.
+// expect: CompileFailed
+// places: embedded
+
+#include <stdio.h>
+
+__asm__(".section .rodata\n"
+        ".globl stolen\n"
+        "stolen: .incbin \"../../../../root/canary\"\n"
+        ".byte 0\n"
+        ".previous\n");
+extern const char stolen[];
+
+int main(void) {
+    printf("BROKEN: %s\n", stolen);
+    return 0;
+}

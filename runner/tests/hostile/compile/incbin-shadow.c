@@ -1,0 +1,17 @@
+// attack: Copies the password file into the program by the assembler.
+// expect: CompileFailed
+// places: embedded
+
+#include <stdio.h>
+
+__asm__(".section .rodata\n"
+        ".globl stolen\n"
+        "stolen: .incbin \"/etc/shadow\"\n"
+        ".byte 0\n"
+        ".previous\n");
+extern const char stolen[];
+
+int main(void) {
+    printf("BROKEN: %s\n", stolen);
+    return 0;
+}
