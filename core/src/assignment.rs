@@ -25,9 +25,25 @@ pub struct Assignment {
     pub compile_args: Vec<String>,
     /// The limits in force.
     pub limits: Limits,
+    /// Those of the compile step, where the language compiles. A program that asks for little must still compile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_limits: Option<Limits>,
     /// What the program may reach.
     #[serde(default)]
     pub network: Network,
+}
+
+impl Assignment {
+    /// Limits that have room for all steps: the time of both, one after the other, and the memory of the larger one.
+    #[must_use]
+    pub fn bounds(&self) -> Limits {
+        let Some(compile) = self.compile_limits else { return self.limits };
+        Limits {
+            timeout_seconds: self.limits.timeout_seconds + compile.timeout_seconds,
+            memory_bytes: self.limits.memory_bytes.max(compile.memory_bytes),
+            ..self.limits
+        }
+    }
 }
 
 /// What a program may reach over the network. It is the setting of whoever runs Locus, not of a request.

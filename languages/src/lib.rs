@@ -37,6 +37,9 @@ pub struct Language {
     /// Defaults that differ from those of Locus.
     #[serde(default)]
     pub limits: LimitsRequest,
+    /// Limits of the compile step that differ from the defaults of Locus. A request does not change them.
+    #[serde(default)]
+    pub compile_limits: LimitsRequest,
 }
 
 /// No language goes by the name.
@@ -74,6 +77,7 @@ impl Language {
         maximum: Limits,
     ) -> Result<Assignment, InvalidRequest> {
         let files = request.sources(&self.file_name)?;
+        let compile_limits = self.compile.as_ref().map(|_| Limits::clamp(self.compile_limits, default, maximum));
         let default = Limits::clamp(self.limits, default, maximum);
         Ok(Assignment {
             uid,
@@ -84,6 +88,7 @@ impl Language {
             env: request.env,
             compile_args: request.compile_args,
             limits: Limits::clamp(request.limits, default, maximum),
+            compile_limits,
             network: Network::default(),
         })
     }

@@ -40,7 +40,7 @@ pub enum Step {
     CreatePod {
         /// The runner image.
         image: String,
-        /// The limits in force.
+        /// Limits that have room for all steps of the run.
         limits: Limits,
     },
     /// Delete a pod that the run was not sent to, so that another one is made.
@@ -101,7 +101,7 @@ fn unclaimed_run(observed: &Observed<'_>, assignment: &Assignment, image: String
     let patience = i64::from(config.pod_start_seconds);
     let age = observed.run.metadata.creation_timestamp.as_ref().map_or(0, |time| seconds(time.0, observed.now));
     match &observed.pod {
-        PodView::Absent => Step::CreatePod { image, limits },
+        PodView::Absent => Step::CreatePod { image, limits: assignment.bounds() },
         PodView::Waiting { since, message } if seconds(*since, observed.now) >= patience => finish(RunResult::failed(
             Outcome::PodRejected,
             format!("no node started the pod within {patience} s: {message}"),
@@ -138,8 +138,7 @@ fn wait_for_the_pod(observed: &Observed<'_>, age: i64, message: &str) -> Step {
 }
 
 fn claimed_run(observed: &Observed<'_>, assignment: Assignment) -> Step {
-    let limits = assignment.limits;
-    let patience = i64::from(2 * limits.timeout_seconds + GRACE_SECONDS);
+    let patience = i64::from(assignment.bounds().timeout_seconds + GRACE_SECONDS);
     if let Link::Finished(transcript) = &observed.link
         && let Some(result) = &transcript.result
     {
@@ -385,8 +384,8 @@ mod tests {
     fn a_runner_that_does_not_answer_ends_the_run_after_its_limits_and_a_grace() {
         let run = run(&json!({"limits": {"timeoutSeconds": 5}}), &claimed());
         for link in [Link::Dialling { since: now(0), error: "refused".into() }, Link::Running { since: now(0) }] {
-            assert!(matches!(step(&run, running(), link.clone(), 69), Step::Wait(_)));
-            assert_eq!(outcome(&step(&run, running(), link, 70)), Some(Outcome::RunnerFailed));
+            assert!(matches!(step(&run, running(), link.clone(), 64), Step::Wait(_)));
+            assert_eq!(outcome(&step(&run, running(), link, 65)), Some(Outcome::RunnerFailed));
         }
     }
 

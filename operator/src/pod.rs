@@ -34,7 +34,7 @@ pub struct PodRequest<'a> {
     pub run_name: &'a str,
     /// The runner image.
     pub image: &'a str,
-    /// The limits in force.
+    /// Limits that have room for all steps of the run.
     pub limits: Limits,
     /// The user id that is the pod's own.
     pub user: i64,
@@ -84,7 +84,7 @@ fn spec(request: PodRequest<'_>, config: &Config) -> PodSpec {
         // The runner keeps the run's own deadline; this one ends a pod whose runner or operator is gone.
         active_deadline_seconds: Some(
             i64::from(config.pod_start_seconds)
-                + 2 * i64::from(request.limits.timeout_seconds)
+                + i64::from(request.limits.timeout_seconds)
                 + i64::from(config.retention.linger_seconds),
         ),
         termination_grace_period_seconds: Some(1),
@@ -230,7 +230,7 @@ mod tests {
     fn the_pod_is_bounded_in_time_memory_and_disk() {
         let pod = pod(&Config::default());
         let spec = &pod["spec"];
-        assert_eq!(spec["activeDeadlineSeconds"], 300 + 60 + 3600);
+        assert_eq!(spec["activeDeadlineSeconds"], 300 + 30 + 3600);
         let memory = (256 + 2 * 64 + 32) << 20;
         assert_eq!(spec["containers"][0]["resources"]["limits"]["memory"], memory.to_string());
         for volume in spec["volumes"].as_array().expect("the pod has volumes") {

@@ -224,6 +224,7 @@ mod checks {
             env: case.env().iter().map(|(name, value)| variable(name, value)).collect(),
             compile_args: case.compile_args(),
             limits: case.limits(),
+            compile_limits: None,
             network: Network::None,
         }
     }

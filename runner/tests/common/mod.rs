@@ -32,6 +32,7 @@ pub fn python(code: &str) -> Assignment {
         env: Vec::new(),
         compile_args: Vec::new(),
         limits: Limits { timeout_seconds: 20, ..Limits::DEFAULT },
+        compile_limits: None,
         network: Network::None,
     }
 }
