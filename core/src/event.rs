@@ -154,7 +154,7 @@ mod base64_bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, Transcript};
+    use super::{Event, Transcript, Usage};
 
     #[test]
     fn bytes_survive_the_wire() {
@@ -162,6 +162,13 @@ mod tests {
         let line = serde_json::to_string(&event).expect("an event serializes");
         assert_eq!(line, r#"{"type":"stdout","data":"AP9h"}"#);
         assert_eq!(serde_json::from_str::<Event>(&line).expect("it parses again"), event);
+    }
+
+    #[test]
+    fn seconds_survive_the_wire_to_the_last_bit() {
+        let usage = Usage { wall_seconds: 36.477_596_664_000_004, ..Usage::default() };
+        let json = serde_json::to_string(&usage).expect("usage serializes");
+        assert_eq!(serde_json::from_str::<Usage>(&json).expect("it parses again"), usage);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use kube::client::Body;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{reflector, watcher};
-use locus_api::CodeRun;
+use locus_api::{CodeRun, labels};
 use locus_core::token::{Demand, Scope, TokenSigner, TokenVerifier};
 use locus_core::{Event, Outcome, RunResult};
 use locus_operator::config::Config;
@@ -269,6 +269,17 @@ async fn a_run_costs_one_pod_and_two_status_writes() {
     assert_eq!(world.cluster.requests("events").len(), 0);
     assert_eq!(world.runner.starts.load(Ordering::SeqCst), 1);
     assert_eq!(world.runner.acknowledged.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_pod_bears_the_labels_that_the_network_policies_select() {
+    let world = World::new(|_| {}).await;
+    world.create(&python(), &json!({"phase": "Pending"}), 0);
+    world.reconcile().await.expect("it creates the pod");
+    let pods = world.cluster.requests("POST /api/v1/namespaces/locus-runs/pods");
+    for (label, value) in [(labels::MANAGED_BY, labels::OPERATOR), (labels::COMPONENT, labels::RUNNER)] {
+        assert_eq!(pods[0]["metadata"]["labels"][label], value, "{label}");
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,9 @@ fn goes_on(tail: &[u8], next: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::Cutter;
 
     /// What a limit lets through of a stream that comes in chunks of a size.
@@ -100,6 +103,51 @@ mod tests {
             assert_eq!(cut(b"\xff\xfe\xe2\x82ab", 4, size), (b"\xff\xfe\xe2\x82".to_vec(), true));
             assert_eq!(cut(b"\xff\xfe\xe2\x82", 4, size), (b"\xff\xfe\xe2\x82".to_vec(), false));
             assert_eq!(cut(b"\x80\x80\x80\x80\x80", 3, size), (b"\x80\x80\x80".to_vec(), true));
+        }
+    }
+
+    /// Whole characters of each length.
+    fn characters() -> impl Strategy<Value = Vec<u8>> {
+        let character = prop_oneof![any::<char>(), proptest::sample::select(vec!['a', 'é', '€', '💥'])];
+        vec(character, 0..12).prop_map(|characters| String::from_iter(characters).into_bytes())
+    }
+
+    /// Bytes that are text here and there, with characters that begin and don't end, and the other way round.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let broken = proptest::sample::select(b"\xc3\xe2\xf0\xf4\x80\x82\x9f\xbf\xc0\xed\xa0\xffa".to_vec());
+        let part = prop_oneof![characters(), vec(broken, 0..6), vec(any::<u8>(), 0..6)];
+        vec(part, 0..4).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_told_is_the_head_of_the_stream_whatever_its_bytes_and_chunks(
+            stream in prop_oneof![characters(), bytes()],
+            sizes in vec(0..7_usize, 1..8),
+            limit in 0..40_usize,
+        ) {
+            let is_text = std::str::from_utf8(&stream).is_ok();
+            let mut cutter = Cutter::new(limit as u64);
+            let mut told = Vec::new();
+            let mut rest = &stream[..];
+            for size in sizes.iter().cycle().take(sizes.len() * (stream.len() + 1)) {
+                let (chunk, behind) = rest.split_at((*size).min(rest.len()));
+                rest = behind;
+                told.extend(cutter.push(chunk));
+                prop_assert!(cutter.held.len() <= 3 && told.len() + cutter.held.len() <= limit);
+            }
+            // Sizes may be 0 alone.
+            told.extend(cutter.push(rest));
+            told.extend(cutter.finish());
+
+            prop_assert!(stream.starts_with(&told) && told.len() <= limit);
+            prop_assert_eq!(cutter.is_over(), stream.len() > limit);
+            prop_assert!(cutter.is_over() || told == stream);
+            prop_assert!(told.len() + 3 >= limit.min(stream.len()));
+            prop_assert!(!is_text || std::str::from_utf8(&told).is_ok());
+            prop_assert_eq!(cut(&stream, limit as u64, stream.len().max(1)), (told, cutter.is_over()));
         }
     }
 }

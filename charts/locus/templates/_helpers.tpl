@@ -92,6 +92,36 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{/* What of the IPv4 space is not public, by IANA's registry of special-purpose addresses, and multicast. */}}
+{{- define "locus.notPublic.ipv4" -}}
+- 0.0.0.0/8
+- 10.0.0.0/8
+- 100.64.0.0/10
+- 127.0.0.0/8
+- 169.254.0.0/16
+- 172.16.0.0/12
+- 192.0.0.0/24
+- 192.0.2.0/24
+- 192.88.99.0/24
+- 192.168.0.0/16
+- 198.18.0.0/15
+- 198.51.100.0/24
+- 203.0.113.0/24
+- 224.0.0.0/4
+- 240.0.0.0/4
+# It looks public, and is how Azure's nodes talk to their host.
+- 168.63.129.16/32
+{{- end -}}
+
+{{/* The same within 2000::/3, the only part of the IPv6 space that is given out: protocol assignments with Teredo and
+benchmarks, documentation, and 6to4, which holds an IPv4 address that the list above was never asked about. */}}
+{{- define "locus.notPublic.ipv6" -}}
+- 2001::/23
+- 2001:db8::/32
+- 2002::/16
+- 3fff::/20
+{{- end -}}
+
 {{/* The operator's settings. */}}
 {{- define "locus.operatorConfig" -}}
 {{- $pods := .Values.runPods -}}
@@ -118,4 +148,5 @@ pod:
   memoryRequest: {{ $pods.memoryRequest | toString | quote }}
   cpuLimit: {{ $pods.cpuLimit | toString | quote }}
   tmpBytes: {{ int64 $pods.tmpBytes }}
+  network: {{ $pods.network }}
 {{- end -}}

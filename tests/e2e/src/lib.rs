@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod metrics;
+pub mod network_policy;
 pub mod pods;
 pub mod scenario;
 pub mod tools;
