@@ -80,7 +80,7 @@ fn not_installed(language: &Language) -> String {
 
 #[cfg(target_os = "linux")]
 mod platform {
-    use std::io::{Read as _, Write as _};
+    use std::io::Read as _;
     use std::os::fd::AsFd as _;
     use std::process::ExitCode;
 
@@ -89,9 +89,9 @@ mod platform {
     use super::{Answer, fail};
     use crate::embedded;
     use crate::execute::{Place, execute, view};
-    use crate::run::Run;
     use crate::sandbox::{EnterError, Isolation, View, enter, report_of_host};
     use crate::signals::{self, Cancel};
+    use crate::tell::Teller;
 
     pub fn serve() -> ExitCode {
         match crate::serve::serve() {
@@ -143,32 +143,20 @@ mod platform {
         std::io::stdin().read_to_end(&mut json)?;
         let assignment: Assignment = serde_json::from_slice(&json)?;
         drop(json);
-        let mut stdout = std::io::stdout().lock();
-        let mut tell = |event: &Event| {
-            let mut line = serde_json::to_vec(event)?;
-            line.push(b'\n');
-            stdout.write_all(&line).and_then(|()| stdout.flush())
-        };
-        let (place, cancel) = match settle(&assignment, isolation) {
-            Ok(settled) => settled,
+        let mut teller = Teller::new(std::io::stdout().as_fd().try_clone_to_owned()?)?;
+        match settle(&assignment, isolation) {
+            Ok((place, cancel)) => {
+                // When the server that reads stdout is gone, nobody is left to run for. That is watched in place of
+                // PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
+                let cancel = cancel.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
+                execute(&assignment, &place, &cancel, &mut |event| teller.tell(&event));
+            }
             Err(error) => {
                 let result = RunResult::failed(Outcome::RunnerFailed, format!("the sandbox can't be made: {error}"));
-                return tell(&Event::Finished { result });
-            }
-        };
-        // When the server that reads stdout is gone, nobody is left to run for. That is watched in place
-        // of PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
-        let cancel = cancel.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
-        let run = Run::start(assignment, place, cancel)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let mut reader = run.journal.reader();
-        // The run goes on in a thread of its own: its deadline holds when nobody reads.
-        while let Some(event) = runtime.block_on(reader.next()) {
-            if tell(&event).is_err() {
-                break;
+                teller.tell(&Event::Finished { result });
             }
         }
-        runtime.block_on(run.journal.finished());
+        teller.finish();
         Ok(())
     }
 

@@ -169,6 +169,7 @@ fn setting(assignment: &Assignment, place: &Place, dir: &WorkDir, gauge: &Gauge)
     if !matches!(place, Place::Host) {
         view.writable.push(SHARED_MEMORY.into());
     }
+    view.own_root = matches!(place, Place::Namespaces);
     let own_user = match place {
         Place::Pod(_) => !rustix::process::getuid().is_root(),
         Place::Namespaces => true,
@@ -183,6 +184,7 @@ pub fn view(assignment: &Assignment) -> View {
         language: assignment.program.readable.iter().map(PathBuf::from).collect(),
         writable: Vec::new(),
         resolver: assignment.network == Network::Egress,
+        own_root: false,
     }
 }
 

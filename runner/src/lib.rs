@@ -34,6 +34,8 @@ mod spawn;
 #[cfg(target_os = "linux")]
 mod step;
 #[cfg(target_os = "linux")]
+mod tell;
+#[cfg(target_os = "linux")]
 mod verdict;
 #[cfg(target_os = "linux")]
 mod workdir;

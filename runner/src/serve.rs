@@ -7,11 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use locus_core::token::{KeyError, TokenVerifier};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::execute::Place;
 use crate::routes::Runner;
@@ -20,6 +24,10 @@ use crate::signals::{self, Signals};
 
 /// How long open answers may take once the runner is about to leave.
 const FLUSH: Duration = Duration::from_secs(1);
+/// How long a client may take for the head of a request, or be idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Connections at one time: an operator or two, and a few readers.
+const CONNECTIONS: usize = 64;
 const PORT: u16 = 7070;
 
 /// Why the runner can't serve.
@@ -97,13 +105,8 @@ pub fn serve() -> Result<(), ServeError> {
     runtime.block_on(async {
         let listener = listen(settings.listen).await.map_err(ServeError::Listen)?;
         let address = listener.local_addr()?;
-        // An answer of a few bytes must not wait for the next one.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let (leave, leaving) = oneshot::channel::<()>();
-        let server = axum::serve(listener, runner.clone().router()).with_graceful_shutdown(async {
-            let _ = leaving.await;
-        });
-        let answering = tokio::spawn(server.into_future());
+        let answering = tokio::spawn(answer(listener, runner.clone().router(), leaving));
         let report = serde_json::to_string(&sandbox::report_of_pod()).unwrap_or_default();
         tracing::info!(listen.address = %address, sandbox = report, "runner is ready");
         until_done(&runner, settings.linger).await?;
@@ -112,6 +115,41 @@ pub fn serve() -> Result<(), ServeError> {
         let _ = tokio::time::timeout(FLUSH, answering).await;
         Ok(())
     })
+}
+
+/// Answers until it is time to leave, and then those who have asked already.
+async fn answer(listener: TcpListener, router: Router, mut leaving: oneshot::Receiver<()>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let open = GracefulShutdown::new();
+    let accept = async || {
+        // Never closed, so there will be a place.
+        let place = places.clone().acquire_owned().await.ok();
+        (place, listener.accept().await)
+    };
+    loop {
+        let (place, accepted) = tokio::select! {
+            accepted = accept() => accepted,
+            _ = &mut leaving => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            // No descriptor was left, say: it passes.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        // An answer of a few bytes must not wait for the next one.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = open.watch(connection);
+        tokio::spawn(async move {
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    open.shutdown().await;
 }
 
 /// The given address, or all of this machine's: a port-forward dials the loopback one.

@@ -246,6 +246,26 @@ fn a_token_for_anything_else_is_refused_and_starts_nothing() {
 }
 
 #[test]
+fn slow_clients_are_cut_and_however_many_there_are_others_get_their_turn() {
+    let pod = Pod::start();
+    let half_open: Vec<TcpStream> = (0..80)
+        .map(|_| {
+            let mut stream = TcpStream::connect(pod.address).expect("it listens");
+            stream.write_all(b"GET /readyz HTT").expect("it reads");
+            stream
+        })
+        .collect();
+    assert_eq!(pod.ask("GET", "/readyz", None, b"").status, 200);
+    for mut stream in half_open {
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        let mut answer = String::new();
+        // It is closed, with or without an answer.
+        let _ = stream.read_to_string(&mut answer);
+        assert!(!answer.contains("200"), "{answer}");
+    }
+}
+
+#[test]
 fn what_is_malformed_or_unknown_is_told_apart() {
     let pod = Pod::start();
     assert_eq!(pod.run("GET", "", Scope::Read).status, 404);

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
@@ -41,6 +42,7 @@ pub fn ruleset(setting: &Setting) -> io::Result<Option<OwnedFd>> {
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
     // Device nodes in a work folder are of no good use.
     let write: BitFlags<AccessFs> = all & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    let readable: Vec<&Path> = if view.own_root { vec![Path::new("/")] } else { view.readable().collect() };
     let build = || -> Result<_, landlock::RulesetError> {
         let mut rules = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
@@ -51,7 +53,7 @@ pub fn ruleset(setting: &Setting) -> io::Result<Option<OwnedFd>> {
         }
         rules
             .create()?
-            .add_rules(path_beneath_rules(view.readable(), read))?
+            .add_rules(path_beneath_rules(readable, read))?
             .add_rules(path_beneath_rules(DEVICES, device))?
             .add_rules(path_beneath_rules(SOURCES, AccessFs::ReadFile))?
             .add_rules(path_beneath_rules(counted.then_some(ZERO), device))?

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use locus_core::Network;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, waitpid};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
@@ -55,21 +56,76 @@ pub fn enter(view: &View, network: Network) -> Result<OwnedFd, EnterError> {
     let sources = take_root_away(view)?;
     // In the new namespace this process no longer knows them.
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-    unshare(network).named("namespaces can't be made")?;
+    unshare(NAMESPACES).named("namespaces can't be made")?;
     map_ids(user, group).named("user ids can't be mapped")?;
     let sources = match sources {
         Some(sources) => sources,
         None => root::sources(view).named("the machine's folders can't be mounted")?,
     };
+    let parent = Parent::new().named("this process can't be named")?;
     // SAFETY: the caller sees to it that there is no other thread, whose locks could stay behind.
     #[allow(unsafe_code)]
     match unsafe { libc::fork() } {
         0 => {
-            settle(&sources, network)?;
+            settle(&sources, network, &parent)?;
             Ok(stop)
         }
-        child if child > 0 => attend(child, &stop),
+        child if child > 0 => {
+            // A network takes long to make. Meanwhile the child makes its root folder.
+            if network != Network::Egress {
+                parent.tell(unshare(libc::CLONE_NEWNET));
+            }
+            attend(child, &stop)
+        }
         _ => Err(io::Error::last_os_error()).named("no process can be started"),
+    }
+}
+
+/// All but the network's.
+const NAMESPACES: i32 = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP;
+
+/// The process that makes the network, as its child knows it.
+struct Parent {
+    process: OwnedFd,
+    ready: (OwnedFd, OwnedFd),
+}
+
+impl Parent {
+    fn new() -> io::Result<Self> {
+        let process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+        Ok(Self { process, ready: rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)? })
+    }
+
+    /// Tells the child how it went.
+    fn tell(&self, made: io::Result<()>) {
+        let code = made.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+        // A child that is gone does not need to know.
+        let _ = rustix::io::write(&self.ready.1, &code.to_ne_bytes());
+    }
+
+    /// Waits for the network and enters it.
+    fn join_network(&self) -> io::Result<()> {
+        let mut fds = [PollFd::new(&self.ready.0, PollFlags::IN), PollFd::new(&self.process, PollFlags::IN)];
+        while let Err(error) = poll(&mut fds, None) {
+            if error != Errno::INTR {
+                return Err(error.into());
+            }
+        }
+        let mut code = [0; size_of::<i32>()];
+        rustix::io::read(&self.ready.0, &mut code)?;
+        match i32::from_ne_bytes(code) {
+            0 => {}
+            code => return Err(io::Error::from_raw_os_error(code)),
+        }
+        // SAFETY: takes a descriptor and flags; no memory is involved.
+        #[allow(unsafe_code)]
+        let failed = unsafe { libc::setns(self.process.as_raw_fd(), libc::CLONE_NEWNET) } != 0;
+        if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
 
@@ -91,16 +147,7 @@ fn take_root_away(view: &View) -> Result<Option<Vec<root::Source>>, EnterError> 
     Ok(Some(sources))
 }
 
-fn unshare(network: Network) -> io::Result<()> {
-    let mut flags = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP;
-    if network != Network::Egress {
-        flags |= libc::CLONE_NEWNET;
-    }
+fn unshare(flags: i32) -> io::Result<()> {
     // SAFETY: takes flags only; none of them makes this process share memory or descriptors less.
     #[allow(unsafe_code)]
     let failed = unsafe { libc::unshare(flags) } != 0;
@@ -117,9 +164,12 @@ fn map_ids(user: Uid, group: Gid) -> io::Result<()> {
 }
 
 /// What is left to do once this is PID 1.
-fn settle(sources: &[root::Source], network: Network) -> Result<(), EnterError> {
+fn settle(sources: &[root::Source], network: Network, parent: &Parent) -> Result<(), EnterError> {
     root::build(sources, &[WORK, TMP]).named("the root folder can't be made")?;
     rustix::system::sethostname(b"locus").named("the host can't be named")?;
+    if network != Network::Egress {
+        parent.join_network().named("the network can't be entered")?;
+    }
     if network == Network::Loopback {
         bring_up_loopback().named("the loopback interface can't be brought up")?;
     }
@@ -167,7 +217,6 @@ fn wait_for(child: i32, stop: &OwnedFd) -> io::Result<WaitStatus> {
     let null = rustix::fs::open(c"/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let child = Pid::from_raw(child).ok_or(io::ErrorKind::NotFound)?;
     let ended = pidfd_open(child, PidfdFlags::empty())?;
     let signals = Signals::of_stop()?;

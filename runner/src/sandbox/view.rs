@@ -52,6 +52,8 @@ pub struct View {
     pub writable: Vec<PathBuf>,
     /// Whether there is a network to resolve names for.
     pub resolver: bool,
+    /// Whether the root folder holds nothing but what may be seen.
+    pub own_root: bool,
 }
 
 impl View {

@@ -9,7 +9,7 @@ use locus_core::{Limits, Outcome};
 /// One hostile program.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// The folder and the file, without the ending.
+    /// The folder and the file.
     pub name: String,
     /// `py`, `c` or `sh`.
     pub language: String,
@@ -65,7 +65,7 @@ impl Case {
     fn read(file: &Path) -> Self {
         let text = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).expect("a name").to_owned();
         let group = text(file.parent().and_then(Path::file_name));
-        let name = format!("{group}/{}", text(file.file_stem()));
+        let name = format!("{group}/{}", text(file.file_name()));
         let source = std::fs::read_to_string(file).expect("a case is text");
         let mut keys = BTreeMap::new();
         for line in source.lines() {

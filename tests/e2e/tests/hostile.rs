@@ -35,7 +35,7 @@ async fn hostile_programs_gain_nothing_in_a_pod() {
     let scenario_ref = &scenario;
     let failures: Vec<String> = futures::stream::iter(&cases)
         .map(|case| async move {
-            let name = case.name.replace('/', "-");
+            let name = case.name.replace(['/', '.'], "-");
             let run = scenario_ref.run(&name, spec(case)).await;
             judge(case, &run).err().map(|error| format!("{}: {error}", case.name))
         })
