@@ -82,8 +82,8 @@ pub struct Program {
     /// The compiler's argv, where the language compiles; `compileArgs` are added at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile: Option<Vec<String>>,
-    /// The program's argv; `args` are added at its end. A first item without `/` is looked up on
-    /// the `PATH` of the program's environment.
+    /// The program's argv; `args` are added at its end. A first item without `/` is looked up in
+    /// the system's folders for programs.
     pub run: Vec<String>,
     /// Environment variables that the language needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

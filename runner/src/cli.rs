@@ -89,7 +89,7 @@ mod platform {
     use super::{Answer, fail};
     use crate::embedded;
     use crate::execute::{Place, execute, view};
-    use crate::sandbox::{EnterError, Isolation, View, enter, report_of_host};
+    use crate::sandbox::{EnterError, Isolation, View, drop_root, enter, report_of_host};
     use crate::signals::{self, Cancel};
     use crate::tell::Teller;
 
@@ -107,7 +107,9 @@ mod platform {
             Ok(report) => report,
             Err(error) => return failed(format!("the sandbox can't be examined: {error}")),
         };
-        if let Some(weakness) = report.weakness.filter(|_| !weak_will_do) {
+        // A container that holds nothing but this run keeps it apart by itself.
+        let alone = std::process::id() == 1 && !rustix::process::geteuid().is_root();
+        if let Some(weakness) = report.weakness.filter(|_| !weak_will_do && !alone) {
             return failed(format!("{weakness}; or accept that with --allow-weak-sandbox"));
         }
         let (place, cancel) = match settle(assignment, report.isolation.unwrap_or(Isolation::Landlock)) {
@@ -162,10 +164,13 @@ mod platform {
 
     /// Goes to where the run is to take place. No other thread may exist.
     fn settle(assignment: &Assignment, isolation: Isolation) -> Result<(Place, Cancel), EnterError> {
-        let unprepared = |source| EnterError { step: "the runner can't be set up", source };
+        let unprepared = |source| EnterError { step: "the runner can't be set up".into(), source };
         let (place, stop) = match isolation {
             Isolation::Namespaces => (Place::Namespaces, Some(enter(&view(assignment), assignment.network)?)),
-            Isolation::Landlock => (Place::Host, None),
+            Isolation::Landlock => {
+                drop_root().map_err(unprepared)?;
+                (Place::Host, None)
+            }
         };
         signals::prepare().map_err(unprepared)?;
         let cancel = match stop {

@@ -11,12 +11,10 @@ use crate::memory::Gauge;
 use crate::output::Stream;
 use crate::sandbox::{Confines, SHARED_MEMORY, Setting, TMP, View, WORK};
 use crate::signals::Cancel;
+use crate::spawn::PATH;
 use crate::step::{Step, StepError};
 use crate::verdict;
 use crate::workdir::WorkDir;
-
-/// What programs are looked up on.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Where a run takes place.
 #[derive(Debug, Clone)]

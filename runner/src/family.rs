@@ -9,6 +9,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, p
 
 use crate::signals::Signals;
 
+/// The most children that are reaped before something else gets its turn.
+const REAPED_AT_A_TIME: usize = 1024;
 /// How long the last processes may take to die once they are killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -42,7 +44,7 @@ pub struct Living {
     /// Their cpu time, with that of the children they waited for.
     pub cpu: Duration,
     /// Their memory in bytes; what several of them share is counted by each.
-    pub resident: u64,
+    pub memory: u64,
 }
 
 impl Family {
@@ -60,7 +62,8 @@ impl Family {
     /// Reaps whoever has ended; whether anybody is left.
     pub fn reap(&mut self) -> bool {
         while self.signals.take().is_some() {}
-        loop {
+        // Children may end as fast as they are reaped; others wait for this process too.
+        for _ in 0..REAPED_AT_A_TIME {
             let mut status = 0;
             let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
             // SAFETY: both pointers are valid for writes; a zeroed rusage is initialized.
@@ -85,13 +88,17 @@ impl Family {
                 });
             }
         }
+        true
     }
 
     /// Kills and reaps until nobody is left.
     pub fn end(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.reap() {
+        loop {
             self.kill();
+            if !self.reap() {
+                return Ok(());
+            }
             if Instant::now() > deadline {
                 return Err(io::Error::other("processes of the run did not die when killed"));
             }
@@ -99,7 +106,6 @@ impl Family {
             let mut fds = [PollFd::new(&self.signals, PollFlags::IN)];
             let _ = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 5_000_000 }));
         }
-        Ok(())
     }
 
     fn kill(&self) {
@@ -132,14 +138,30 @@ impl Family {
     pub fn living(&self) -> Living {
         descendants().iter().fold(Living::default(), |sum, process| Living {
             cpu: sum.cpu + process.cpu,
-            resident: sum.resident + process.resident,
+            memory: sum.memory + memory_of(process).map_or(0, Memory::sum),
         })
     }
 
-    /// The memory of the living with shared pages counted once: exact, and slower to read.
+    /// The memory of the living with shared pages counted once: exact, and slower to read. What was not looked at until
+    /// the deadline does not count.
     #[allow(clippy::unused_self, reason = "as above")]
-    pub fn proportional(&self) -> u64 {
-        descendants().iter().map(|process| proportional(process.pid).unwrap_or(process.resident)).sum()
+    pub fn exact_memory(&self, deadline: Instant) -> u64 {
+        let mut seen: Vec<(i32, Memory)> = Vec::new();
+        let mut sum = 0;
+        for process in descendants() {
+            let Some(memory) = memory_of(&process).filter(|memory| memory.sum() > 0) else { continue };
+            if Instant::now() > deadline {
+                break;
+            }
+            // A child that has not called exec yet may still live in the memory of its parent.
+            if seen.iter().any(|(thread, other)| *other == memory && is_same_memory(*thread, process.thread)) {
+                continue;
+            }
+            let beside = memory.sum() - memory.resident;
+            sum += proportional(&process).map_or(memory.resident, |bytes| bytes.min(memory.resident)) + beside;
+            seen.push((process.thread, memory));
+        }
+        sum
     }
 }
 
@@ -153,7 +175,22 @@ struct Process {
     parent: i32,
     start: u64,
     cpu: Duration,
+    /// The thread that tells its memory.
+    thread: i32,
+}
+
+/// Bytes of one process, or of several that live in the same memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Memory {
     resident: u64,
+    swapped: u64,
+    page_tables: u64,
+}
+
+impl Memory {
+    fn sum(self) -> u64 {
+        self.resident + self.swapped + self.page_tables
+    }
 }
 
 /// Every process below this one.
@@ -187,19 +224,49 @@ fn read_stat(pid: i32) -> Option<Process> {
         parent: i32::try_from(number(4)?).ok()?,
         start: number(22)?,
         cpu: Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()),
-        resident: number(24)? * u64::try_from(rustix::param::page_size()).ok()?,
+        thread: if bytes[end + 1..].starts_with(b" Z") && number(20)? > 1 { living_thread(pid)? } else { pid },
     })
 }
 
-fn proportional(pid: i32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+/// A process whose first thread has ended goes on in the others, and only they tell of its memory.
+fn living_thread(pid: i32) -> Option<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut threads = threads.filter_map(|thread| thread.ok()?.file_name().to_str()?.parse().ok());
+    threads.find(|thread| read_of_thread(pid, *thread, "status").is_some_and(|status| status.contains("VmRSS:")))
+}
+
+fn read_of_thread(pid: i32, thread: i32, file: &str) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/{file}")).ok()
+}
+
+fn memory_of(process: &Process) -> Option<Memory> {
+    let status = read_of_thread(process.pid, process.thread, "status")?;
+    let bytes = |name: &str| kibibytes(&status, name).unwrap_or(0);
+    Some(Memory { resident: bytes("VmRSS:"), swapped: bytes("VmSwap:"), page_tables: bytes("VmPTE:") })
+}
+
+/// Whether two threads live in the same memory, as far as the kernel tells.
+fn is_same_memory(one: i32, other: i32) -> bool {
+    const KCMP_VM: i32 = 1;
+    // SAFETY: takes numbers only.
+    #[allow(unsafe_code)]
+    let order = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_VM, 0, 0) };
+    order == 0
+}
+
+/// A number of kibibytes in a file of /proc, in bytes.
+pub fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+fn proportional(process: &Process) -> Option<u64> {
+    kibibytes(&read_of_thread(process.pid, process.thread, "smaps_rollup")?, "Pss:")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{descendants, proportional, read_stat};
+    use super::{descendants, memory_of, proportional, read_stat};
 
     #[test]
     fn a_child_is_seen_below_its_parent_whatever_its_name() {
@@ -214,7 +281,8 @@ mod tests {
         let pid = i32::try_from(child.id()).expect("a pid");
         let seen = read_stat(pid).expect("it lives");
         assert_eq!(seen.parent, own);
-        assert!(seen.resident > 0 && proportional(pid).expect("it is ours") > 0);
+        let memory = memory_of(&seen).expect("it lives");
+        assert!(memory.resident > 0 && memory.page_tables > 0 && proportional(&seen).expect("it is ours") > 0);
         assert!(descendants().iter().any(|process| process.pid == pid));
         child.kill().and_then(|()| child.wait()).expect("it is ours");
     }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
-use crate::family::Family;
+use crate::family::{Family, kibibytes};
 
 /// What tells the memory of a run.
 #[derive(Debug)]
@@ -27,19 +28,24 @@ impl Gauge {
         }
     }
 
-    /// Whether the run uses more than a limit; the family keeps the peak.
-    pub fn is_over(&self, family: &mut Family, limit: u64) -> bool {
+    /// Whether the run uses more than a limit; the family keeps the peak. It does not look beyond the deadline.
+    pub fn is_over(&self, family: &mut Family, limit: u64, deadline: Instant) -> bool {
         let used = match self {
-            Self::Container(container) => container.charged().unwrap_or(0).saturating_sub(container.baseline),
+            Self::Container(container) => match container.charged() {
+                Some(charged) => charged.saturating_sub(container.baseline),
+                // Behind this stands the container's own limit.
+                None => return false,
+            },
             Self::Processes => {
-                let quick = family.living().resident;
+                let sockets = socket_bytes();
+                let quick = family.living().memory + sockets;
                 // It counts shared pages more than once. The close look takes time: it is for who seems to be over the
                 // limit, or has grown since the last one.
                 if quick <= limit && quick <= family.looked_at + family.looked_at / 8 {
                     return false;
                 }
                 family.looked_at = family.looked_at.max(quick);
-                family.proportional()
+                family.exact_memory(deadline) + sockets
             }
         };
         family.peak = family.peak.max(used);
@@ -68,14 +74,28 @@ impl Container {
 }
 
 fn bytes_in(folder: &PathBuf) -> Option<u64> {
-    let stat = rustix::fs::statvfs(folder).ok()?;
+    // Only what is memory is charged to the container.
+    let memory = u32::try_from(rustix::fs::statfs(folder).ok()?.f_type) == Ok(TMPFS_MAGIC);
+    let stat = rustix::fs::statvfs(folder).ok().filter(|_| memory)?;
     Some((stat.f_blocks - stat.f_bfree) * stat.f_frsize)
 }
 
 fn own_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    kibibytes(&fs::read_to_string("/proc/self/status").ok()?, "RssAnon:")
+}
+
+/// The type of a file system in memory, of linux/magic.h.
+const TMPFS_MAGIC: u32 = 0x0102_1994;
+/// Sockets that a program may have without being asked what is in them.
+const FREE_SOCKETS: u64 = 32;
+/// What a socket can hold when its buffer is left as it is: the kernel's net.core.wmem_default and some to spare.
+const SOCKET_BYTES: u64 = 256 << 10;
+
+/// What the sockets of this network may hold; a network of the run's own is meant. Nothing tells what they do hold.
+fn socket_bytes() -> u64 {
+    let own_network = std::process::id() == 1;
+    let text = fs::read_to_string("/proc/self/net/sockstat").ok().filter(|_| own_network).unwrap_or_default();
+    count(&text, "sockets: used").unwrap_or(0).saturating_sub(FREE_SOCKETS) * SOCKET_BYTES
 }
 
 /// Where cgroup v2 and v1 tell of memory, in this order.

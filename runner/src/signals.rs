@@ -118,7 +118,7 @@ impl std::os::fd::AsRawFd for Signals {
 /// What tells a run to stop. Once told, it stays told.
 #[derive(Debug)]
 pub struct Cancel {
-    readable: Arc<OwnedFd>,
+    readable: Vec<Arc<OwnedFd>>,
     hang_up: Option<OwnedFd>,
 }
 
@@ -130,17 +130,17 @@ impl Cancel {
     /// A run that the canceller stops.
     pub fn by_hand() -> io::Result<(Canceller, Self)> {
         let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        Ok((Canceller(fd.clone()), Self { readable: fd, hang_up: None }))
+        Ok((Canceller(fd.clone()), Self { readable: vec![fd], hang_up: None }))
     }
 
-    /// A run that a descriptor stops once it is readable.
-    pub fn on_readable(fd: OwnedFd) -> Self {
-        Self { readable: Arc::new(fd), hang_up: None }
+    /// A run that any of these stops once it is readable.
+    pub fn on_readable(fds: [OwnedFd; 2]) -> Self {
+        Self { readable: fds.map(Arc::new).into(), hang_up: None }
     }
 
     /// A run that SIGTERM, SIGINT and SIGHUP stop.
     pub fn on_signal() -> io::Result<Self> {
-        Ok(Self { readable: Arc::new(Signals::of_stop()?.0), hang_up: None })
+        Ok(Self { readable: vec![Arc::new(Signals::of_stop()?.0)], hang_up: None })
     }
 
     /// The same, also stopped when the other end of the descriptor is closed.
@@ -150,9 +150,9 @@ impl Cancel {
 
     /// What to poll; any event there means that the run was cancelled.
     pub fn poll_fds(&self) -> impl Iterator<Item = PollFd<'_>> {
-        let readable = PollFd::new(&self.readable, PollFlags::IN);
+        let readable = self.readable.iter().map(|fd| PollFd::new(fd, PollFlags::IN));
         // A closed other end is told without being asked for.
-        std::iter::once(readable).chain(self.hang_up.iter().map(|fd| PollFd::new(fd, PollFlags::empty())))
+        readable.chain(self.hang_up.iter().map(|fd| PollFd::new(fd, PollFlags::empty())))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -10,10 +10,14 @@ use rustix::process::Signal;
 
 use crate::sandbox::Confines;
 
+/// What programs without a folder in their name are looked up on: the request has no say in which program runs.
+pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// Starts a process with pipes for stdin, stdout and stderr, in a session of its own.
 pub fn spawn(argv: &[String], env: &[(String, String)], folder: &Path, confines: &Arc<Confines>) -> io::Result<Child> {
     let (program, rest) = argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(find(program)?);
+    command.arg0(program);
     command.args(rest).env_clear().envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let confines = confines.clone();
@@ -23,6 +27,14 @@ pub fn spawn(argv: &[String], env: &[(String, String)], folder: &Path, confines:
         command.pre_exec(move || set_up(&confines));
     }
     command.spawn()
+}
+
+fn find(program: &str) -> io::Result<PathBuf> {
+    if program.contains('/') {
+        return Ok(program.into());
+    }
+    let mut candidates = PATH.split(':').map(|folder| Path::new(folder).join(program));
+    candidates.find(|path| path.is_file()).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Runs in the child after fork, where other threads' locks may be held for ever.

@@ -148,7 +148,7 @@ impl Step<'_> {
                 return Ok(Some(Cause::WallClock));
             }
             if now >= next_look {
-                if let Some(cause) = self.look(family) {
+                if let Some(cause) = self.look(family, deadline) {
                     return Ok(Some(cause));
                 }
                 // Counted from the end of the look: on a busy machine it is not all that the runner does.
@@ -190,11 +190,11 @@ impl Step<'_> {
         })
     }
 
-    fn look(&self, family: &mut Family) -> Option<Cause> {
+    fn look(&self, family: &mut Family, deadline: Instant) -> Option<Cause> {
         if family.cpu + family.living().cpu > self.cpu_limit() {
             return Some(Cause::CpuTime);
         }
-        self.gauge.is_over(family, self.limits.memory_bytes).then_some(Cause::Memory)
+        self.gauge.is_over(family, self.limits.memory_bytes, deadline).then_some(Cause::Memory)
     }
 
     /// The cause of an end that the kernel brought about.

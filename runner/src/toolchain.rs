@@ -74,11 +74,13 @@ impl Toolchain {
     }
 }
 
-/// Whether programs may read a folder: it is neither the home of whoever runs this nor a folder above that.
+/// Whether programs may read a folder: it is neither the home of whoever runs this nor a folder above that, nor the
+/// one in it where other programs keep what is secret.
 fn is_harmless(folder: &Path) -> bool {
     let home = std::env::home_dir().unwrap_or_default();
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    folder.is_absolute() && !home.starts_with(folder) && !real(&home).starts_with(real(folder))
+    let homes = [home.join(".local"), real(&home).join(".local")];
+    folder.is_absolute() && !homes.iter().any(|home| home.starts_with(folder) || home.starts_with(real(folder)))
 }
 
 /// The stdout of a command that succeeds in time.

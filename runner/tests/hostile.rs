@@ -35,7 +35,7 @@ mod checks {
     use locus_core::{Assignment, Event, Network, Outcome, Program, Transcript};
 
     use crate::case::{self, Case, Place};
-    use crate::common::{RUNNER, file, python, variable};
+    use crate::common::{RUNNER, file, python, system_python, variable};
 
     /// Who starts the runner.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,8 +192,9 @@ mod checks {
         let status = read("status");
         let kept = |line: &&str| ["Cpus_allowed", "Threads", "TracerPid"].iter().any(|key| line.starts_with(key));
         let status: Vec<&str> = status.lines().filter(kept).collect();
+        let stopped = [" Z", " T", " t", " X"];
         let lives =
-            read("stat").rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S") || rest.starts_with(" R"));
+            read("stat").rsplit_once(')').is_some_and(|(_, rest)| !stopped.iter().any(|state| rest.starts_with(state)));
         let nice = read("stat").rsplit_once(')').and_then(|(_, rest)| rest.split(' ').nth(17).map(str::to_owned));
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         format!("{:?} {status:?} {lives} {nice:?} {} {host}", fs::read_to_string(secret), read("limits"))
@@ -227,12 +228,6 @@ mod checks {
             compile_limits: None,
             network: Network::None,
         }
-    }
-
-    /// The one of the system: that of the tests' own user may stand in its home.
-    fn system_python() -> Program {
-        let run = vec!["/usr/bin/python3".into(), "{main}".into()];
-        Program { run, readable: Vec::new(), ..python("").program }
     }
 
     fn processes_of(user: u32) -> Vec<String> {

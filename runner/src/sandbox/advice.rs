@@ -20,10 +20,7 @@ const CONTAINER: &[&str] = &["/.dockerenv", "/run/.containerenv"];
 /// One sentence: what is missing, and what would help.
 pub fn advice(error: &dyn std::fmt::Display) -> String {
     let read = |path: &str| fs::read_to_string(path).ok();
-    format!(
-        "programs can't be kept apart from this machine: {error}; {}, or use a kernel from 6.12 on with Landlock",
-        remedy(&read)
-    )
+    format!("programs can't be kept apart from this machine: {error}; {}", remedy(&read))
 }
 
 fn remedy(read: &dyn Fn(&str) -> Option<String>) -> &'static str {

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use locus_core::{Limits, Network};
 use rustix::process::{Resource, Rlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
 use super::view::View;
@@ -67,6 +68,11 @@ impl Confines {
         for (resource, rlimit) in &self.rlimits {
             rustix::process::setrlimit(*resource, *rlimit)?;
         }
+        // Where there are none it changes nothing, and with no-new-privs none come back.
+        let none = CapabilitySet::empty();
+        let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+        rustix::thread::set_capabilities(None, none)?;
+        rustix::thread::clear_ambient_capability_set()?;
         rustix::thread::set_no_new_privs(true)?;
         if let Some(rules) = &self.rules {
             landlock::restrict(rules.as_fd())?;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(target_os = "linux")]
 pub(crate) use confines::{Confines, Setting};
 #[cfg(target_os = "linux")]
-pub(crate) use namespaces::{EnterError, enter};
+pub(crate) use namespaces::{EnterError, drop_root, enter};
 #[cfg(target_os = "linux")]
 pub(crate) use root::{TMP, WORK};
 #[cfg(target_os = "linux")]
@@ -115,7 +115,6 @@ mod linux {
     /// The layers of runs on this machine. `entered` is how an attempt to enter namespaces ended.
     pub fn report_of_host(entered: Result<(), &EnterError>) -> SandboxReport {
         let mut layers = everywhere();
-        let scopes = landlock::version() >= landlock::SCOPES;
         let why = |error: &EnterError| format!("none: {error}");
         let namespaces = entered.is_ok();
         layers.extend([
@@ -143,13 +142,17 @@ mod linux {
             ),
             processes(namespaces),
         ]);
-        let kept = confines::has_seccomp() && (scopes || std::process::id() == 1);
-        // Programs of root would be root.
-        let enough = namespaces || (kept && !rustix::process::getuid().is_root());
+        // Landlock has no rule for Unix sockets with a path, for chmod or for what /proc tells of others: alone it does
+        // not keep a program from the services of whoever runs it.
+        let enough = namespaces && confines::has_seccomp();
         SandboxReport {
             isolation: Some(if namespaces { Isolation::Namespaces } else { Isolation::Landlock }),
             layers,
-            weakness: entered.err().filter(|_| !enough).map(|error| advice::advice(error)),
+            weakness: (!enough).then(|| {
+                entered
+                    .err()
+                    .map_or_else(|| "this architecture has no seccomp filter".to_owned(), |error| advice::advice(error))
+            }),
         }
     }
 
@@ -217,11 +220,14 @@ mod linux {
 
         #[test]
         fn the_report_names_what_is_missing_too() {
-            let error =
-                EnterError { step: "namespaces can't be made", source: std::io::ErrorKind::PermissionDenied.into() };
+            let error = EnterError {
+                step: "namespaces can't be made".into(),
+                source: std::io::ErrorKind::PermissionDenied.into(),
+            };
             let report = report_of_host(Err(&error));
             let layer = report.layers.iter().find(|layer| layer.name == "namespaces").expect("it is listed");
             assert!(!layer.in_force && layer.detail.contains("namespaces can't be made"), "{layer:?}");
+            assert!(report.weakness.is_some_and(|weakness| weakness.contains("namespaces can't be made")));
             assert!(report_of_host(Ok(())).layers.iter().all(|layer| layer.name != "namespaces" || layer.in_force));
             assert_eq!(report_of_pod().weakness, None);
         }

@@ -1,13 +1,13 @@
 //! User, mount, network, ipc, hostname, cgroup and process namespaces of the run's own, made as an ordinary user.
 
-use std::fs;
-use std::io;
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use locus_core::Network;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
-use rustix::pipe::PipeFlags;
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, waitpid};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
@@ -28,7 +28,7 @@ const NOBODY: u32 = 65534;
 #[error("{step}: {source}")]
 pub struct EnterError {
     /// What failed.
-    pub step: &'static str,
+    pub step: Cow<'static, str>,
     /// Why.
     #[source]
     pub source: io::Error,
@@ -40,17 +40,18 @@ trait Named<T> {
 
 impl<T, E: Into<io::Error>> Named<T> for Result<T, E> {
     fn named(self, step: &'static str) -> Result<T, EnterError> {
-        self.map_err(|source| EnterError { step, source: source.into() })
+        self.map_err(|source| EnterError { step: step.into(), source: source.into() })
     }
 }
 
 /// Goes on as PID 1 of fresh namespaces, with a root folder of its own and no capabilities. The process that called
-/// waits for that one, ends as it does, and passes on what it is told by signals: the descriptor that is returned
-/// becomes readable when the run is to stop. No other thread may exist.
+/// waits for that one, ends as it does, and passes on what it is told by signals: one of the descriptors that are
+/// returned becomes readable when the run is to stop, the other when that process is gone. No other thread may exist.
 ///
 /// # Errors
-/// [`EnterError`], in whichever of the two processes it happens.
-pub fn enter(view: &View, network: Network) -> Result<OwnedFd, EnterError> {
+/// [`EnterError`], always in the process that called. It is good for telling the error and for nothing else: it may
+/// have changed its user and its namespaces.
+pub fn enter(view: &View, network: Network) -> Result<[OwnedFd; 2], EnterError> {
     signals::block().named("signals can't be blocked")?;
     let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).named("no eventfd")?;
     let sources = take_root_away(view)?;
@@ -62,18 +63,35 @@ pub fn enter(view: &View, network: Network) -> Result<OwnedFd, EnterError> {
         Some(sources) => sources,
         None => root::sources(view).named("the machine's folders can't be mounted")?,
     };
-    let parent = Parent::new().named("this process can't be named")?;
+    let caller = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).named("this process can't be named")?;
+    let (network_read, network_write) = pipe().named("no pipe")?;
+    let (settled_read, settled_write) = pipe().named("no pipe")?;
     // SAFETY: the caller sees to it that there is no other thread, whose locks could stay behind.
     #[allow(unsafe_code)]
     match unsafe { libc::fork() } {
         0 => {
-            settle(&sources, network, &parent)?;
-            Ok(stop)
+            drop((network_write, settled_read));
+            if let Err(error) = settle(&sources, network, &caller, &network_read) {
+                let code = error.source.raw_os_error().unwrap_or(libc::EIO);
+                // The caller, which reads it, tells it.
+                let _ = File::from(settled_write).write_all(format!("{code} {}", error.step).as_bytes());
+                std::process::exit(1);
+            }
+            Ok([stop, caller])
         }
         child if child > 0 => {
-            // A network takes long to make. Meanwhile the child makes its root folder.
+            drop((network_read, settled_write));
             if network != Network::Egress {
-                parent.tell(unshare(libc::CLONE_NEWNET));
+                // A network takes long to make. Meanwhile the child makes its root folder.
+                let code =
+                    unshare(libc::CLONE_NEWNET).err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+                let _ = File::from(network_write).write_all(&code.to_ne_bytes());
+            }
+            let mut failure = String::new();
+            File::from(settled_read).read_to_string(&mut failure).named("the new process can't be heard")?;
+            if let Some((code, step)) = failure.split_once(' ') {
+                let source = io::Error::from_raw_os_error(code.parse().unwrap_or(libc::EIO));
+                return Err(EnterError { step: step.to_owned().into(), source });
             }
             attend(child, &stop)
         }
@@ -89,44 +107,24 @@ const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWCGROUP;
 
-/// The process that makes the network, as its child knows it.
-struct Parent {
-    process: OwnedFd,
-    ready: (OwnedFd, OwnedFd),
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
 }
 
-impl Parent {
-    fn new() -> io::Result<Self> {
-        let process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
-        Ok(Self { process, ready: rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)? })
+/// Waits until the caller has made a network, and enters it.
+fn join_network(caller: &OwnedFd, made: &OwnedFd) -> io::Result<()> {
+    let mut code = [0; size_of::<i32>()];
+    if rustix::io::read(made, &mut code)? < code.len() {
+        return Err(io::Error::other("the process that makes it is gone"));
     }
-
-    /// Tells the child how it went.
-    fn tell(&self, made: io::Result<()>) {
-        let code = made.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
-        // A child that is gone does not need to know.
-        let _ = rustix::io::write(&self.ready.1, &code.to_ne_bytes());
+    match i32::from_ne_bytes(code) {
+        0 => {}
+        code => return Err(io::Error::from_raw_os_error(code)),
     }
-
-    /// Waits for the network and enters it.
-    fn join_network(&self) -> io::Result<()> {
-        let mut fds = [PollFd::new(&self.ready.0, PollFlags::IN), PollFd::new(&self.process, PollFlags::IN)];
-        while let Err(error) = poll(&mut fds, None) {
-            if error != Errno::INTR {
-                return Err(error.into());
-            }
-        }
-        let mut code = [0; size_of::<i32>()];
-        rustix::io::read(&self.ready.0, &mut code)?;
-        match i32::from_ne_bytes(code) {
-            0 => {}
-            code => return Err(io::Error::from_raw_os_error(code)),
-        }
-        // SAFETY: takes a descriptor and flags; no memory is involved.
-        #[allow(unsafe_code)]
-        let failed = unsafe { libc::setns(self.process.as_raw_fd(), libc::CLONE_NEWNET) } != 0;
-        if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
+    // SAFETY: takes a descriptor and flags; no memory is involved.
+    #[allow(unsafe_code)]
+    let failed = unsafe { libc::setns(caller.as_raw_fd(), libc::CLONE_NEWNET) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Root first takes hold of what it alone can reach, and then becomes a user that owns nothing.
@@ -135,16 +133,22 @@ fn take_root_away(view: &View) -> Result<Option<Vec<root::Source>>, EnterError> 
         return Ok(None);
     }
     let sources = root::sources(view).named("the machine's folders can't be mounted")?;
+    drop_root().named("root can't become another user")?;
+    Ok(Some(sources))
+}
+
+/// Makes this process, if it is root's, that of a user who owns nothing. No other thread may exist.
+pub fn drop_root() -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
     let become_user = |id: u32| -> io::Result<()> {
         let (group, user) = (Gid::from_raw(id), Uid::from_raw(id));
         rustix::thread::set_thread_groups(&[])?;
         rustix::thread::set_thread_res_gid(group, group, group)?;
         Ok(rustix::thread::set_thread_res_uid(user, user, user)?)
     };
-    become_user(FIRST_HOST_USER + std::process::id())
-        .or_else(|_| become_user(NOBODY))
-        .named("root can't become another user")?;
-    Ok(Some(sources))
+    become_user(FIRST_HOST_USER + std::process::id()).or_else(|_| become_user(NOBODY))
 }
 
 fn unshare(flags: i32) -> io::Result<()> {
@@ -164,11 +168,16 @@ fn map_ids(user: Uid, group: Gid) -> io::Result<()> {
 }
 
 /// What is left to do once this is PID 1.
-fn settle(sources: &[root::Source], network: Network, parent: &Parent) -> Result<(), EnterError> {
+fn settle(
+    sources: &[root::Source],
+    network: Network,
+    caller: &OwnedFd,
+    network_made: &OwnedFd,
+) -> Result<(), EnterError> {
     root::build(sources, &[WORK, TMP]).named("the root folder can't be made")?;
     rustix::system::sethostname(b"locus").named("the host can't be named")?;
     if network != Network::Egress {
-        parent.join_network().named("the network can't be entered")?;
+        join_network(caller, network_made).named("the network can't be entered")?;
     }
     if network == Network::Loopback {
         bring_up_loopback().named("the loopback interface can't be brought up")?;

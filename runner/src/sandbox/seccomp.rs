@@ -50,6 +50,11 @@ const REFUSED: &[i64] = &[
     libc::SYS_fanotify_mark,
     libc::SYS_lookup_dcookie,
     libc::SYS_vhangup,
+    // What others do with the machine's files would be seen through folders that are mounted here too.
+    libc::SYS_inotify_add_watch,
+    // It would write out all of the machine's disks.
+    libc::SYS_sync,
+    libc::SYS_syncfs,
     // File systems and namespaces.
     libc::SYS_mount,
     libc::SYS_umount2,
@@ -115,10 +120,22 @@ const MISSING: &[i64] = &[
     // Its flags stand in memory, where a filter can't read them; C libraries fall back on clone.
     libc::SYS_clone3,
     number::MEMFD_SECRET,
+    // Contexts come out of one pot of the whole machine.
+    libc::SYS_io_setup,
 ];
 
 /// Memory that belongs to no process. It is open only where a cgroup counts it.
-const UNCOUNTED: &[i64] = &[libc::SYS_memfd_create, libc::SYS_shmget, libc::SYS_msgget, libc::SYS_semget];
+const UNCOUNTED: &[i64] = &[
+    libc::SYS_memfd_create,
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    // Pages that a pipe holds, whole huge ones among them.
+    libc::SYS_vmsplice,
+    // Rules and filters that outlive their process in a descriptor.
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_seccomp,
+];
 
 /// The flags of clone that make namespaces. That of time is for unshare alone.
 const NAMESPACES: [i32; 7] = [
@@ -151,23 +168,35 @@ pub fn filters(rules: Rules) -> io::Result<Option<Vec<BpfProgram>>> {
     let always = |calls: &[i64]| calls.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
     let mut refused = always(REFUSED);
     refused.extend(conditional()?);
+    if !rules.counted {
+        // What sockets hold is only known by their number and their buffers' usual size.
+        let larger = [libc::SO_SNDBUF, libc::SO_RCVBUF, libc::SO_SNDBUFFORCE, libc::SO_RCVBUFFORCE].map(|option| {
+            let level = (1, SeccompCmpOp::Eq, u64::from(libc::SOL_SOCKET.unsigned_abs()));
+            rule(&[level, (2, SeccompCmpOp::Eq, u64::from(option.unsigned_abs()))])
+        });
+        refused.insert(libc::SYS_setsockopt, larger.into_iter().collect::<io::Result<_>>()?);
+    }
     let mut missing = always(&[MISSING, uncounted].concat());
     if !rules.counted {
-        // What children share and none has mapped any more is not seen in any of them.
-        let shared = u64::from((libc::MAP_SHARED | libc::MAP_ANONYMOUS).unsigned_abs());
-        missing.insert(libc::SYS_mmap, vec![rule(&[(3, SeccompCmpOp::MaskedEq(shared), shared)])?]);
+        // What children share and none has mapped any more is not seen in any of them, and huge pages in none.
+        let hidden = [libc::MAP_SHARED | libc::MAP_ANONYMOUS, libc::MAP_HUGETLB].map(|flags| {
+            let flags = u64::from(flags.unsigned_abs());
+            rule(&[(3, SeccompCmpOp::MaskedEq(flags), flags)])
+        });
+        missing.insert(libc::SYS_mmap, hidden.into_iter().collect::<io::Result<_>>()?);
     }
     let compile = |calls: BTreeMap<i64, Vec<SeccompRule>>, error: i32| {
         let error = SeccompAction::Errno(error.unsigned_abs());
         let filter = SeccompFilter::new(calls, SeccompAction::Allow, error, arch).map_err(io::Error::other)?;
         BpfProgram::try_from(filter).map_err(io::Error::other)
     };
-    // Each filter costs a program some time at its start, so there are no more than there are errors to tell.
+    // Each filter costs a program some time at its start, so there are no more than there are errors to tell. The last
+    // one may refuse further ones.
     Ok(Some(vec![
-        [unknown(), compile(missing, libc::ENOSYS)?].concat(),
-        compile(refused, libc::EPERM)?,
         // What a kernel without the address family says.
         compile(sockets(rules.network)?, libc::EAFNOSUPPORT)?,
+        compile(refused, libc::EPERM)?,
+        [unknown(), compile(missing, libc::ENOSYS)?].concat(),
     ]))
 }
 
@@ -211,6 +240,8 @@ fn conditional() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
     // The plain personality, and the question which one it is.
     let personality = [(0, SeccompCmpOp::Ne, 0), (0, SeccompCmpOp::Ne, 0xffff_ffff)];
     calls.push((libc::SYS_personality, vec![rule(&personality)?]));
+    // PR_SCHED_CORE: a cookie of its own would keep everybody else off the other half of a core.
+    calls.push((libc::SYS_prctl, vec![rule(&[(0, SeccompCmpOp::Eq, 62)])?]));
     Ok(calls)
 }
 
@@ -230,6 +261,13 @@ fn sockets(network: Network) -> io::Result<BTreeMap<i64, Vec<SeccompRule>>> {
             let protocols = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
             let other = protocols.map(|protocol| (2, SeccompCmpOp::Ne, u64::from(protocol.unsigned_abs())));
             socket.push(rule(&[&[(0, SeccompCmpOp::Eq, family)][..], &other].concat())?);
+        }
+        // All but streams and datagrams; the last one is SOCK_PACKET.
+        for kind in [libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, 10] {
+            let kind = u64::from(kind.unsigned_abs());
+            let mut other = unless(&[libc::AF_UNIX, libc::AF_NETLINK]);
+            other.push((1, SeccompCmpOp::MaskedEq(0xf), kind));
+            socket.push(rule(&other)?);
         }
         // NETLINK_ROUTE, protocol 0, lists the interfaces.
         let netlink = (0, SeccompCmpOp::Eq, u64::from(libc::AF_NETLINK.unsigned_abs()));

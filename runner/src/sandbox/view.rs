@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 pub const SYSTEM: &[&str] =
     &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store"];
 
-/// What programs and libraries read of /etc: no names of users or machines, and no secrets.
+/// What programs and libraries read of /etc: no names of users or machines, and no secrets, not even such as a group may
+/// read that whoever runs Locus belongs to.
 pub const ETC: &[&str] = &[
     "/etc/alternatives",
-    "/etc/ca-certificates",
     "/etc/crypto-policies",
     "/etc/group",
     "/etc/hosts",
@@ -18,10 +18,12 @@ pub const ETC: &[&str] = &[
     "/etc/mime.types",
     "/etc/nsswitch.conf",
     "/etc/passwd",
-    "/etc/pki",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
     "/etc/protocols",
     "/etc/services",
-    "/etc/ssl",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
     "/etc/timezone",
 ];
 

@@ -21,6 +21,12 @@ fn python_program() -> &'static Program {
     })
 }
 
+/// The python of the system: that of the tests' own user may stand in its home, which another user can't enter.
+pub fn system_python() -> Program {
+    let run = vec!["/usr/bin/python3".into(), "{main}".into()];
+    Program { run, readable: Vec::new(), ..python_program().clone() }
+}
+
 /// A python program as an assignment, with limits that suit a test.
 pub fn python(code: &str) -> Assignment {
     Assignment {

@@ -87,7 +87,13 @@ async fn a_run_that_takes_all_that_it_may_leaves_its_neighbour_alone() {
 
 /// The case as a `CodeRun`: images have no compiler and no shell language, so a python program gives way to it.
 fn spec(case: &Case) -> Value {
-    let give_way = |argv: &str| format!("import os, sys\nos.execv({argv}[0], {argv} + sys.argv[1:])\n");
+    // Python ignores these two signals, and what is ignored stays so.
+    let give_way = |argv: &str| {
+        format!(
+            "import os, signal, sys\nfor number in (signal.SIGPIPE, signal.SIGXFSZ): signal.signal(number, signal.SIG_DFL)\n\
+             os.execv({argv}[0], {argv} + sys.argv[1:])\n"
+        )
+    };
     let main = |content: String| json!({"name": "main.py", "content": content});
     let files = match case.language.as_str() {
         "py" => json!([main(case.source.clone())]),

@@ -23,7 +23,7 @@ for source in ("/work", "/tmp", "/dev/shm"):
     os.close(fd)
 
 # A handle without rights is upgraded.
-for path, flags in (("/etc/shadow", os.O_RDONLY), ("/etc/passwd", os.O_RDWR), ("/bin/sh", os.O_RDWR), ("/root", os.O_RDONLY),
+for path, flags in (("/etc/shadow", os.O_RDONLY), ("/etc/passwd", os.O_RDWR), ("/bin/sh", os.O_RDWR),
                     ("/proc/1/environ", os.O_RDONLY), ("/proc/1/mem", os.O_RDWR)):
     try:
         fd = os.open(path, os.O_PATH)

@@ -3,7 +3,7 @@
 
 import os
 
-FOLDERS = ["/", "/bin", "/boot", "/dev", "/dev/pts", "/dev/mqueue", "/etc", "/etc/ld.so.conf.d", "/home", "/lib", "/lib64", "/lib32",
+FOLDERS = ["/", "/bin", "/boot", "/dev", "/dev/pts", "/etc", "/etc/ld.so.conf.d", "/home", "/lib", "/lib64", "/lib32",
            "/libx32", "/media", "/mnt", "/opt", "/proc", "/proc/self", "/root", "/run", "/run/lock", "/sbin", "/srv", "/sys",
            "/sys/fs/cgroup", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/var", "/var/lib",
            "/var/tmp", "/var/log", "/var/run", "/var/lock", "/var/cache", "/var/spool"]

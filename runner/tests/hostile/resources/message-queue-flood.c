@@ -1,5 +1,6 @@
 // attack: Stores data in System V and POSIX message queues and semaphores, which live in the kernel and outlive their makers.
 // expect: Completed
+// expect-counted: OutOfMemory
 
 #include <fcntl.h>
 #include <mqueue.h>
