@@ -1,7 +1,8 @@
 //! What the sandbox adds to a program's time, beside bubblewrap with the same namespaces and a bare fork and exec. The
 //! three take turns; each figure is of the time from the start to the end as the one who started it sees it.
 //!
-//! `cargo bench -p locus-runner --bench sandbox` needs gcc and bwrap.
+//! `cargo bench -p locus-runner --bench sandbox` needs gcc and bwrap; with `--target <arch>-unknown-linux-musl` it is the
+//! static runner of the images that is timed.
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -15,12 +16,12 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod bench {
-    use std::io::{Read as _, Write as _};
+    use std::io::{BufRead as _, BufReader, Write as _};
     use std::path::Path;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use locus_core::{Assignment, Limits, Network, Outcome, Program, RunResult};
+    use locus_core::{Assignment, Event, Limits, Network, Outcome, Program};
 
     const ROUNDS: usize = 400;
 
@@ -32,18 +33,30 @@ mod bench {
             Command::new("gcc").args(["-static", "-O2", "-o"]).arg(&noop).arg(folder.path().join("noop.c")).status();
         assert!(gcc.expect("the benchmark needs gcc").success());
         let json = serde_json::to_vec(&assignment(&noop)).expect("an assignment serializes");
-        let mut times = [(); 3].map(|()| Vec::with_capacity(ROUNDS));
+        let mut times = [(); 4].map(|()| Vec::with_capacity(ROUNDS));
         for round in 0..ROUNDS + 20 {
-            let each = [timed(|| bare(&noop)), timed(|| bubblewrap(&noop)), timed(|| locus(&json))];
+            // What one leaves to be cleaned up falls on the next, so that each follows each of the others.
+            let (bare, bubblewrap) = (|| timed(|| bare(&noop)), || timed(|| bubblewrap(&noop)));
+            let each = if round % 2 == 0 {
+                let (first, second, (result, gone)) = (bare(), bubblewrap(), locus(&json));
+                [first, second, result, gone]
+            } else {
+                let ((result, gone), second, first) = (locus(&json), bubblewrap(), bare());
+                [first, second, result, gone]
+            };
             // The first rounds fill caches.
             if round >= 20 {
                 times.iter_mut().zip(each).for_each(|(times, time)| times.push(time));
             }
         }
-        times.iter_mut().for_each(|times| times.sort_unstable());
-        let [bare, bubblewrap, locus] = &times;
+        for times in &mut times {
+            times.sort_unstable();
+        }
+        let [bare, bubblewrap, locus, gone] = &times;
         println!("{ROUNDS} rounds, milliseconds      p50      p99");
-        for (name, times) in [("fork and exec", bare), ("bubblewrap", bubblewrap), ("locus", locus)] {
+        for (name, times) in
+            [("fork and exec", bare), ("bubblewrap", bubblewrap), ("locus, result", locus), ("locus, all gone", gone)]
+        {
             println!("{name:<24}  {:>8.2} {:>8.2}", at(times, 50), at(times, 99));
         }
         let added = |times: &[Duration], percent| at(times, percent) - at(bare, percent);
@@ -110,17 +123,22 @@ mod bench {
         assert!(status.expect("the benchmark needs bwrap").success());
     }
 
-    fn locus(json: &[u8]) {
+    /// The time until the result is there, when no process of the program is left, and until the runner is gone as well.
+    fn locus(json: &[u8]) -> (Duration, Duration) {
+        let begin = Instant::now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_locus-runner"));
         command.args(["exec", "namespaces"]).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         child.stdin.take().expect("a pipe").write_all(json).expect("it reads");
-        let mut events = String::new();
-        child.stdout.take().expect("a pipe").read_to_string(&mut events).expect("it is text");
-        assert!(child.wait().expect("it is ours").success());
-        let last = events.lines().last().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let result: RunResult =
-            last.and_then(|mut event| serde_json::from_value(event["result"].take()).ok()).expect("a result");
+        let mut events = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let result = events.find_map(|line| match serde_json::from_str(&line.expect("text")).expect("an event") {
+            Event::Finished { result } => Some(result),
+            _ => None,
+        });
+        let told = begin.elapsed();
+        let result = result.expect("a result");
         assert_eq!(result.outcome, Outcome::Completed, "{}", result.error);
+        assert!(child.wait().expect("it is ours").success());
+        (told, begin.elapsed())
     }
 }

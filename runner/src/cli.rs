@@ -167,6 +167,9 @@ mod platform {
         let unprepared = |source| EnterError { step: "the runner can't be set up".into(), source };
         let (place, stop) = match isolation {
             Isolation::Namespaces => (Place::Namespaces, Some(enter(&view(assignment), assignment.network)?)),
+            Isolation::Landlock if assignment.network == Network::Loopback => {
+                return Err(unprepared(std::io::Error::other("a loopback network needs namespaces")));
+            }
             Isolation::Landlock => {
                 drop_root().map_err(unprepared)?;
                 (Place::Host, None)

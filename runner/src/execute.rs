@@ -88,14 +88,14 @@ fn attempt(
     let env = environment(assignment, &dir);
     let gauge = gauge(place, &dir);
     let setting = setting(assignment, place, &dir, &gauge);
-    let confined = |limits| Confines::new(&setting, limits).map(Arc::new).map_err(ExecuteError::Confines);
-    let (limits, confines) = (&assignment.limits, &confined(&assignment.limits)?);
+    let confine = |limits| Confines::new(&setting, limits).map(Arc::new).map_err(ExecuteError::Confines);
+    let (limits, confines) = (&assignment.limits, &confine(&assignment.limits)?);
     let step = Step { argv: &[], env: &env, folder: dir.path(), stdin: &[], limits, confines, gauge: &gauge, cancel };
     let mut compile = None;
     if let Some(compiler) = &program.compile {
         let argv = argv(compiler, &assignment.compile_args);
         let limits = assignment.compile_limits.as_ref().unwrap_or(limits);
-        let (result, told) = compile_with(Step { argv: &argv, limits, confines: &confined(limits)?, ..step })?;
+        let (result, told) = compile_with(Step { argv: &argv, limits, confines: &confine(limits)?, ..step })?;
         if !result.outcome.is_success() {
             return Ok(RunResult { compile: Some(told), exit_code: None, signal: None, ..result });
         }

@@ -88,7 +88,7 @@ fn own_bytes() -> Option<u64> {
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 /// Sockets that a program may have without being asked what is in them.
 const FREE_SOCKETS: u64 = 32;
-/// What a socket can hold when its buffer is left as it is: the kernel's net.core.wmem_default and some to spare.
+/// What a socket can hold when its buffer is left as it is: the kernel's `net.core.wmem_default` and some to spare.
 const SOCKET_BYTES: u64 = 256 << 10;
 
 /// What the sockets of this network may hold; a network of the run's own is meant. Nothing tells what they do hold.

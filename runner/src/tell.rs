@@ -101,7 +101,9 @@ mod tests {
         let mut teller = Teller::new(write).expect("it is a pipe");
         let events: Vec<Event> = (0..200u8).map(|byte| Event::Stdout { data: vec![byte; 2000] }).collect();
         let begin = Instant::now();
-        events.iter().for_each(|event| teller.tell(event));
+        for event in &events {
+            teller.tell(event);
+        }
         assert!(begin.elapsed().as_secs() < 5, "it waited for its reader");
         let reader = std::thread::spawn(move || {
             let mut text = String::new();
@@ -115,7 +117,9 @@ mod tests {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
         let mut teller = Teller::new(write).expect("it is a pipe");
         drop(read);
-        events.iter().for_each(|event| teller.tell(event));
+        for event in &events {
+            teller.tell(event);
+        }
         teller.finish();
     }
 }

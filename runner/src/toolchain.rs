@@ -87,7 +87,8 @@ fn is_harmless(folder: &Path) -> bool {
 fn output_of(command: &[String]) -> Option<String> {
     let (program, args) = command.split_first()?;
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // Not where this process was started: an interpreter may take what it finds there for its own libraries.
+    command.args(args).current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
     let deadline = Instant::now() + PROBE_TIMEOUT;
     let mut stdout = child.stdout.take()?;

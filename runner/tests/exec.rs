@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{exec, file, finish, is_alive, marker, python, start, start_in, system_python, variable, with_limits};
-use locus_core::{Assignment, Event, Outcome};
+use locus_core::{Assignment, Event, Network, Outcome};
 use locus_runner::sandbox::Isolation;
 
 fn terminate(child: &std::process::Child) {
@@ -356,4 +356,60 @@ fn node_runs_within_the_default_limits() {
     assignment.files = vec![file("main.js", "console.log([1, 2].map((x) => x * 2))")];
     assignment.program.run = vec!["node".into(), "{main}".into()];
     assert_eq!(exec(&assignment).completed().out(), "[ 2, 4 ]\n");
+}
+
+#[test]
+fn a_program_reaches_what_its_network_lets_it_reach() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("it listens").port().to_string();
+    let code = "
+import socket, sys, threading
+
+def reach(what):
+    try: return what()
+    except OSError as error: return error.strerror
+
+def itself():
+    server = socket.create_server(('127.0.0.1', 0))
+    threading.Thread(target=lambda: server.accept()[0].sendall(b'hi')).start()
+    return socket.create_connection(server.getsockname(), 5).recv(2).decode()
+
+def machine():
+    socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5)
+    return 'reached'
+
+print(reach(itself), '|', reach(machine), '|', reach(lambda: socket.socketpair() and 'pair'))
+";
+    for (network, told) in [
+        (Network::None, "Address family not supported by protocol | Address family not supported by protocol | pair"),
+        (Network::Loopback, "hi | Connection refused | pair"),
+        (Network::Egress, "hi | reached | pair"),
+    ] {
+        let run = exec(&Assignment { network, args: vec![port.clone()], ..python(code) }).completed();
+        assert_eq!(run.out().trim_end(), told, "{network:?}");
+    }
+}
+
+#[test]
+fn of_a_home_folder_the_interpreter_alone_can_be_read() {
+    let home = tempfile::Builder::new().prefix("home-").tempdir_in("/var/tmp").expect("a folder");
+    let version = home.path().join(".versions/1/bin");
+    std::fs::create_dir_all(&version).expect("a folder");
+    std::fs::write(home.path().join("secret"), "secret").expect("it is written");
+    let interpreter = version.join("interpreter");
+    std::fs::write(&interpreter, "#!/bin/sh\ncat $1; ls -a ../secret $0 ${0%/.v*}\n").expect("it is written");
+    std::fs::set_permissions(&interpreter, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let mut assignment = python("");
+    assignment.program.run = vec![text(&interpreter), text(&home.path().join("secret"))];
+    assignment.program.readable = vec![text(&home.path().join(".versions/1"))];
+    let run = exec(&assignment);
+    let home = text(home.path());
+    assert_eq!(
+        run.out(),
+        format!("{home}/.versions/1/bin/interpreter\n\n{home}:\n.\n..\n.versions\n"),
+        "{}",
+        run.err()
+    );
+    assert_eq!(run.err().matches("No such file").count(), 2, "{}", run.err());
 }

@@ -241,7 +241,13 @@ fn conditional() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
     let personality = [(0, SeccompCmpOp::Ne, 0), (0, SeccompCmpOp::Ne, 0xffff_ffff)];
     calls.push((libc::SYS_personality, vec![rule(&personality)?]));
     // PR_SCHED_CORE: a cookie of its own would keep everybody else off the other half of a core.
-    calls.push((libc::SYS_prctl, vec![rule(&[(0, SeccompCmpOp::Eq, 62)])?]));
+    // PR_SET_MEMORY_MERGE: pages that are merged with those of others tell what others hold.
+    calls.push((
+        libc::SYS_prctl,
+        [62, 67].map(|option| rule(&[(0, SeccompCmpOp::Eq, option)])).into_iter().collect::<io::Result<_>>()?,
+    ));
+    let mergeable = u64::from(libc::MADV_MERGEABLE.unsigned_abs());
+    calls.push((libc::SYS_madvise, vec![rule(&[(2, SeccompCmpOp::Eq, mergeable)])?]));
     Ok(calls)
 }
 
