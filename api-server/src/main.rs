@@ -14,7 +14,8 @@ use locus_api_server::backend::embedded::Embedded;
 use locus_api_server::banner::banner;
 use locus_api_server::flags::{BackendKind, Flags};
 use locus_api_server::gate::Gate;
-use locus_runner::{embedded, toolchain};
+use locus_runner::embedded::Launcher;
+use locus_runner::toolchain;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -47,16 +48,16 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
     let gate = Gate::new(flags.concurrent(), flags.max_queued);
     let app = match flags.backend {
         BackendKind::Embedded => {
-            let report =
-                tokio::task::spawn_blocking(embedded::probe).await?.context("the sandbox can't be examined")?;
-            if let Some(weakness) = &report.weakness {
+            let launcher =
+                tokio::task::spawn_blocking(Launcher::probe).await?.context("the sandbox can't be examined")?;
+            if let Some(weakness) = &launcher.report().weakness {
                 if !flags.allow_weak_sandbox {
                     anyhow::bail!("{weakness}; or accept that with --allow-weak-sandbox");
                 }
                 tracing::warn!("programs of strangers are NOT safe here: {weakness}");
             }
             let toolchains = tokio::task::spawn_blocking(toolchain::detect).await?;
-            let machine = Arc::new(Embedded::new(toolchains, report, flags.network, gate));
+            let machine = Arc::new(Embedded::new(toolchains, launcher, flags.network, gate));
             say(&banner(Some(&machine), address));
             let app = App::new(machine);
             if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }

@@ -10,8 +10,7 @@ use serde::Serialize;
 use crate::sandbox::Isolation;
 use crate::toolchain::Toolchain;
 
-const USAGE: &str =
-    "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | exec namespaces | exec landlock | probe";
+const USAGE: &str = "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | exec namespaces [<memory cgroup>] | exec landlock | probe";
 
 /// The runner's main; `args` are the arguments after the program's name.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
@@ -20,8 +19,9 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         ["run", json] => run(json, false),
         ["run", "--allow-weak-sandbox", json] => run(json, true),
         ["serve"] => platform::serve(),
-        ["exec", "namespaces"] => platform::exec(Isolation::Namespaces),
-        ["exec", "landlock"] => platform::exec(Isolation::Landlock),
+        ["exec", "namespaces"] => platform::exec(Isolation::Namespaces, None),
+        ["exec", "namespaces", cgroup] => platform::exec(Isolation::Namespaces, Some(cgroup)),
+        ["exec", "landlock"] => platform::exec(Isolation::Landlock, None),
         ["probe"] => platform::probe(),
         _ => fail(USAGE),
     }
@@ -89,6 +89,7 @@ mod platform {
     use super::{Answer, fail};
     use crate::embedded;
     use crate::execute::{Place, execute, view};
+    use crate::memory::MemoryFiles;
     use crate::sandbox::{EnterError, Isolation, View, drop_root, enter, report_of_host};
     use crate::signals::{self, Cancel};
     use crate::tell::Teller;
@@ -117,7 +118,7 @@ mod platform {
             Err(error) => return failed(error.to_string()),
         };
         let mut transcript = Transcript::default();
-        execute(assignment, &place, &cancel, &mut |event| transcript.push(event, usize::MAX));
+        execute(assignment, &place, None, &cancel, &mut |event| transcript.push(event, usize::MAX));
         let result = transcript.result.expect("a run ends with its result");
         let code = if result.outcome == Outcome::RunnerFailed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -133,25 +134,30 @@ mod platform {
     }
 
     /// An embedded run: the assignment comes on stdin, the events leave on stdout.
-    pub fn exec(isolation: Isolation) -> ExitCode {
-        match follow(isolation) {
+    pub fn exec(isolation: Isolation, cgroup: Option<&str>) -> ExitCode {
+        match follow(isolation, cgroup) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error.to_string()),
         }
     }
 
-    fn follow(isolation: Isolation) -> std::io::Result<()> {
+    fn follow(isolation: Isolation, cgroup: Option<&str>) -> std::io::Result<()> {
         let mut json = Vec::new();
         std::io::stdin().read_to_end(&mut json)?;
+        if json.is_empty() {
+            // The server that held this process ready is gone.
+            return Ok(());
+        }
         let assignment: Assignment = serde_json::from_slice(&json)?;
         drop(json);
+        let memory = cgroup.map(|folder| MemoryFiles::open(folder.as_ref())).transpose()?;
         let mut teller = Teller::new(std::io::stdout().as_fd().try_clone_to_owned()?)?;
         match settle(&assignment, isolation) {
             Ok((place, cancel)) => {
                 // When the server that reads stdout is gone, nobody is left to run for. That is watched in place of
                 // PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
                 let cancel = cancel.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
-                execute(&assignment, &place, &cancel, &mut |event| teller.tell(&event));
+                execute(&assignment, &place, memory, &cancel, &mut |event| teller.tell(&event));
             }
             Err(error) => {
                 let result = RunResult::failed(Outcome::RunnerFailed, format!("the sandbox can't be made: {error}"));
@@ -199,7 +205,7 @@ mod platform {
         fail(NEEDS_LINUX)
     }
 
-    pub fn exec(_: Isolation) -> ExitCode {
+    pub fn exec(_: Isolation, _: Option<&str>) -> ExitCode {
         fail(NEEDS_LINUX)
     }
 

@@ -4,14 +4,40 @@
 use std::io;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::sandbox::{Isolation, SandboxReport};
 use locus_core::{Assignment, Event, Outcome, RunResult};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+#[cfg(target_os = "linux")]
+use crate::cgroup::{Cgroup, Delegation};
+use crate::sandbox::SandboxReport;
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Isolation, Layer};
 
 /// The first argument that leads a binary into [`crate::main`] with the arguments after it.
 pub const EMBEDDED_COMMAND: &str = "__runner";
+
+/// Starts runs on this machine. The binary that uses it must lead [`EMBEDDED_COMMAND`] into [`crate::main`].
+#[derive(Debug)]
+pub struct Launcher {
+    report: SandboxReport,
+    #[cfg(target_os = "linux")]
+    delegation: Option<Arc<Delegation>>,
+    /// Made ready while there is time: to move a process into a cgroup takes longer than all the rest.
+    spare: Arc<Mutex<Option<Ready>>>,
+}
+
+/// A runner that waits for its assignment, and holds nothing of anybody.
+#[derive(Debug)]
+struct Ready {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    #[cfg(target_os = "linux")]
+    cgroup: Option<Cgroup>,
+}
 
 /// A run in a process of its own. Dropping it cancels the run.
 #[derive(Debug)]
@@ -20,14 +46,126 @@ pub struct EmbeddedRun {
     lines: Lines<BufReader<ChildStdout>>,
     finished: bool,
     cancelled: AtomicBool,
+    #[cfg(target_os = "linux")]
+    _cgroup: Option<Cgroup>,
 }
 
-/// Asks a process like that of a run which layers of the sandbox hold on this machine. The binary that calls this must
-/// lead [`EMBEDDED_COMMAND`] into [`crate::main`].
-///
-/// # Errors
-/// When the process can't be started or does not answer.
-pub fn probe() -> io::Result<SandboxReport> {
+impl Launcher {
+    /// Looks at what this machine has to offer.
+    ///
+    /// # Errors
+    /// When the process that is asked can't be started or does not answer.
+    pub fn probe() -> io::Result<Self> {
+        let report = probe()?;
+        #[cfg(target_os = "linux")]
+        if report.isolation == Some(Isolation::Namespaces) {
+            let found = Delegation::find();
+            let mut launcher = Self::with(report);
+            launcher.report.layers.push(Layer {
+                name: "cgroup-limits".to_owned(),
+                in_force: found.is_ok(),
+                detail: match &found {
+                    Ok(_) => "the kernel counts and bounds all memory and processes of a run".to_owned(),
+                    Err(error) => format!("none: {error}"),
+                },
+            });
+            launcher.delegation = found.ok().map(Arc::new);
+            return Ok(launcher);
+        }
+        Ok(Self::with(report))
+    }
+
+    /// A launcher without cgroups, for a machine of which this is known.
+    #[must_use]
+    pub fn with(report: SandboxReport) -> Self {
+        Self {
+            report,
+            #[cfg(target_os = "linux")]
+            delegation: None,
+            spare: Arc::default(),
+        }
+    }
+
+    /// Which layers of the sandbox hold here.
+    #[must_use]
+    pub fn report(&self) -> &SandboxReport {
+        &self.report
+    }
+
+    /// Starts a run. A tokio runtime must be running.
+    ///
+    /// # Errors
+    /// When no process can be started, or this is not Linux.
+    pub async fn launch(&self, assignment: &Assignment) -> io::Result<EmbeddedRun> {
+        let json = serde_json::to_vec(assignment)?;
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let alive = spare.and_then(|mut spare| matches!(spare.child.try_wait(), Ok(None)).then_some(spare));
+        let mut ready = match alive {
+            Some(ready) => ready,
+            None => self.preparation().await?,
+        };
+        #[cfg(target_os = "linux")]
+        if let Some(cgroup) = &ready.cgroup {
+            cgroup.limit(&assignment.bounds())?;
+        }
+        let (next, spare) = (self.preparation(), self.spare.clone());
+        tokio::spawn(async move {
+            ready.stdin.write_all(&json).await.ok();
+            drop(ready.stdin);
+            // Without a spare the next run prepares its own, and tells what is wrong.
+            if let Ok(next) = next.await {
+                spare.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(next);
+            }
+        });
+        Ok(EmbeddedRun {
+            child: ready.child,
+            lines: BufReader::new(ready.stdout).lines(),
+            finished: false,
+            cancelled: AtomicBool::new(false),
+            #[cfg(target_os = "linux")]
+            _cgroup: ready.cgroup,
+        })
+    }
+
+    /// Makes a runner ready, on a thread that may wait.
+    fn preparation(&self) -> impl Future<Output = io::Result<Ready>> + use<> {
+        let isolation = self.report.isolation;
+        #[cfg(target_os = "linux")]
+        let delegation = self.delegation.clone();
+        let prepare = move || {
+            let isolation =
+                isolation.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"))?;
+            let mut command = runner(&["exec", isolation.as_str()]);
+            #[cfg(target_os = "linux")]
+            let cgroup = delegation.map(|delegation| delegation.make()).transpose()?;
+            #[cfg(target_os = "linux")]
+            if let Some(cgroup) = &cgroup {
+                command.arg(cgroup.memory());
+            }
+            // Killed on drop it would leave the program behind: it is told to stop instead and cleans up.
+            let mut child =
+                Command::from(command).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(false).spawn()?;
+            let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+                return Err(io::Error::other("the process has no pipes"));
+            };
+            #[cfg(target_os = "linux")]
+            if let (Some(cgroup), Some(id)) = (&cgroup, child.id()) {
+                cgroup.take_in(id)?;
+            }
+            Ok(Ready {
+                child,
+                stdin,
+                stdout,
+                #[cfg(target_os = "linux")]
+                cgroup,
+            })
+        };
+        async { tokio::task::spawn_blocking(prepare).await.map_err(io::Error::other)? }
+    }
+}
+
+/// Asks a process like that of a run which layers of the sandbox hold on this machine.
+pub(crate) fn probe() -> io::Result<SandboxReport> {
     #[cfg(not(target_os = "linux"))]
     return Ok(crate::sandbox::unsupported());
     #[cfg(target_os = "linux")]
@@ -45,29 +183,6 @@ fn runner(args: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new("/proc/self/exe");
     command.arg(EMBEDDED_COMMAND).args(args).env_clear();
     command
-}
-
-/// Starts a run. The binary that calls this must lead [`EMBEDDED_COMMAND`] into [`crate::main`], and
-/// a tokio runtime must be running.
-///
-/// # Errors
-/// When no process can be started, or this is not Linux.
-pub fn launch(assignment: &Assignment, isolation: Isolation) -> io::Result<EmbeddedRun> {
-    if !cfg!(target_os = "linux") {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"));
-    }
-    let json = serde_json::to_vec(assignment)?;
-    let mut command = Command::from(runner(&["exec", isolation.as_str()]));
-    // Killed on drop it would leave the program behind: it is told to stop instead and cleans up.
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(false).spawn()?;
-    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(io::Error::other("the process has no pipes"));
-    };
-    tokio::spawn(async move {
-        // A child that died meanwhile shows in its events.
-        let _ = stdin.write_all(&json).await;
-    });
-    Ok(EmbeddedRun { child, lines: BufReader::new(stdout).lines(), finished: false, cancelled: AtomicBool::new(false) })
 }
 
 impl EmbeddedRun {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use locus_core::{Assignment, CompileResult, Event, InvalidRequest, Network, Outcome, RunRequest, RunResult};
 
-use crate::memory::Gauge;
+use crate::memory::{Gauge, MemoryFiles};
 use crate::output::Stream;
 use crate::sandbox::{Confines, SHARED_MEMORY, Setting, TMP, View, WORK};
 use crate::signals::Cancel;
@@ -55,10 +55,16 @@ impl ExecuteError {
     }
 }
 
-/// Runs an assignment and tells its events; the last one is `Finished`. When that is told, no process
+/// Runs an assignment and tells its events; the last one is `Finished`. `memory` is that of a cgroup of the run's own. When that is told, no process
 /// and, on a host, no file of the run is left.
-pub fn execute(assignment: &Assignment, place: &Place, cancel: &Cancel, on_event: &mut dyn FnMut(Event)) {
-    let result = attempt(assignment, place, cancel, on_event)
+pub fn execute(
+    assignment: &Assignment,
+    place: &Place,
+    memory: Option<MemoryFiles>,
+    cancel: &Cancel,
+    on_event: &mut dyn FnMut(Event),
+) {
+    let result = attempt(assignment, place, memory, cancel, on_event)
         .unwrap_or_else(|error| RunResult::failed(error.outcome(), error.to_string()));
     on_event(Event::Finished { result });
 }
@@ -66,6 +72,7 @@ pub fn execute(assignment: &Assignment, place: &Place, cancel: &Cancel, on_event
 fn attempt(
     assignment: &Assignment,
     place: &Place,
+    memory: Option<MemoryFiles>,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<RunResult, ExecuteError> {
@@ -86,7 +93,8 @@ fn attempt(
         items.chain(more.iter().cloned()).collect()
     };
     let env = environment(assignment, &dir);
-    let gauge = gauge(place, &dir);
+    let folders = vec![dir.path().to_owned(), TMP.into()];
+    let gauge = memory.map_or(Gauge::Processes, |memory| Gauge::of(memory, folders));
     let setting = setting(assignment, place, &dir, &gauge);
     let confine = |limits| Confines::new(&setting, limits).map(Arc::new).map_err(ExecuteError::Confines);
     let (limits, confines) = (&assignment.limits, &confine(&assignment.limits)?);
@@ -153,14 +161,6 @@ fn request(assignment: &Assignment) -> RunRequest {
     }
 }
 
-/// What tells the memory of a run.
-fn gauge(place: &Place, dir: &WorkDir) -> Gauge {
-    match place {
-        Place::Pod(_) => Gauge::of_container(vec![dir.path().to_owned(), TMP.into()]),
-        Place::Namespaces | Place::Host => Gauge::Processes,
-    }
-}
-
 fn setting(assignment: &Assignment, place: &Place, dir: &WorkDir, gauge: &Gauge) -> Setting {
     let mut view = view(assignment);
     view.writable = vec![dir.path().to_owned(), dir.tmp().unwrap_or(TMP.as_ref()).to_owned()];
@@ -173,7 +173,7 @@ fn setting(assignment: &Assignment, place: &Place, dir: &WorkDir, gauge: &Gauge)
         Place::Namespaces => true,
         Place::Host => false,
     };
-    Setting { view, network: assignment.network, own_user, counted: matches!(gauge, Gauge::Container(_)) }
+    Setting { view, network: assignment.network, own_user, counted: matches!(gauge, Gauge::Cgroup(_)) }
 }
 
 /// What of the machine the language and the network need.

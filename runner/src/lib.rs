@@ -12,6 +12,8 @@ pub mod sandbox;
 pub mod toolchain;
 
 #[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
 mod execute;
 #[cfg(target_os = "linux")]
 mod family;

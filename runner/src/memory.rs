@@ -1,39 +1,51 @@
 //! How much memory the processes of a run use together, and whether the kernel has killed one of them for it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::family::{Family, kibibytes};
 
 /// What tells the memory of a run.
 #[derive(Debug)]
 pub enum Gauge {
-    /// The memory cgroup of the container.
-    Container(Container),
+    /// A memory cgroup that holds nothing but the run and its runner.
+    Cgroup(Cgroup),
     /// The processes, one by one.
     Processes,
 }
 
 impl Gauge {
-    /// The gauge of a container, from now on. `folders` are bounded by themselves, so what they hold is not counted.
-    pub fn of_container(folders: Vec<PathBuf>) -> Self {
-        let mut container = Container { folders, baseline: 0 };
-        match container.charged() {
+    /// The gauge of a cgroup, from now on. `folders` are bounded by themselves, so what they hold is not counted.
+    pub fn of(memory: MemoryFiles, folders: Vec<PathBuf>) -> Self {
+        let mut cgroup = Cgroup { memory, folders, baseline: 0 };
+        match cgroup.charged() {
             Some(charged) => {
-                container.baseline = charged;
-                Self::Container(container)
+                cgroup.baseline = charged;
+                Self::Cgroup(cgroup)
             }
             None => Self::Processes,
+        }
+    }
+
+    /// How many processes the kernel has killed for memory, where that can be read.
+    pub fn oom_kills(&self) -> Option<u64> {
+        match self {
+            Self::Cgroup(cgroup) => cgroup.memory.oom_kills(),
+            Self::Processes => None,
         }
     }
 
     /// Whether the run uses more than a limit; the family keeps the peak. It does not look beyond the deadline.
     pub fn is_over(&self, family: &mut Family, limit: u64, deadline: Instant) -> bool {
         let used = match self {
-            Self::Container(container) => match container.charged() {
-                Some(charged) => charged.saturating_sub(container.baseline),
-                // Behind this stands the container's own limit.
+            Self::Cgroup(cgroup) => match cgroup.charged() {
+                Some(charged) => charged.saturating_sub(cgroup.baseline),
+                // Behind this stands the cgroup's own limit.
                 None => return false,
             },
             Self::Processes => {
@@ -53,23 +65,19 @@ impl Gauge {
     }
 }
 
-/// Whether the memory cgroup of this container can be read.
-pub fn has_cgroup() -> bool {
-    cgroup_bytes().is_some()
-}
-
-/// A container's memory, less what is not the run's.
+/// Memory of a cgroup, less what is not the run's.
 #[derive(Debug)]
-pub struct Container {
+pub struct Cgroup {
+    memory: MemoryFiles,
     folders: Vec<PathBuf>,
     baseline: u64,
 }
 
-impl Container {
+impl Cgroup {
     /// What the cgroup holds beside the content of the folders and the runner's own memory.
     fn charged(&self) -> Option<u64> {
         let folders: u64 = self.folders.iter().filter_map(bytes_in).sum();
-        Some(cgroup_bytes()?.saturating_sub(folders).saturating_sub(own_bytes().unwrap_or(0)))
+        Some(self.memory.bytes()?.saturating_sub(folders).saturating_sub(own_bytes().unwrap_or(0)))
     }
 }
 
@@ -98,28 +106,44 @@ fn socket_bytes() -> u64 {
     count(&text, "sockets: used").unwrap_or(0).saturating_sub(FREE_SOCKETS) * SOCKET_BYTES
 }
 
-/// Where cgroup v2 and v1 tell of memory, in this order.
-const STAT: [&str; 2] = ["/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"];
-const EVENTS: [&str; 2] = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
-const KERNEL_V1: &str = "/sys/fs/cgroup/memory/memory.kmem.usage_in_bytes";
+/// The files of a memory cgroup, of version 2 or 1. They stay readable when their folder has gone out of sight.
+#[derive(Debug)]
+pub struct MemoryFiles(OwnedFd);
 
-fn cgroup_bytes() -> Option<u64> {
-    STAT.into_iter().find_map(|path| {
-        let stat = fs::read_to_string(path).ok()?;
-        let kernel = || fs::read_to_string(KERNEL_V1).ok()?.trim().parse().ok();
+impl MemoryFiles {
+    /// Those of a folder.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        Ok(Self(rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?))
+    }
+
+    /// Those of this container.
+    pub fn of_container() -> Option<Self> {
+        let folders = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"].into_iter();
+        folders.filter_map(|folder| Self::open(folder.as_ref()).ok()).find(|files| files.bytes().is_some())
+    }
+
+    fn read(&self, file: &str) -> Option<String> {
+        let fd = rustix::fs::openat(&self.0, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        io::read_to_string(fs::File::from(fd)).ok()
+    }
+
+    /// Memory in use that the kernel can't take back.
+    fn bytes(&self) -> Option<u64> {
+        let stat = self.read("memory.stat")?;
+        let kernel = || self.read("memory.kmem.usage_in_bytes")?.trim().parse().ok();
         unreclaimable(&stat).map(|bytes| bytes + count(&stat, "kernel").or_else(kernel).unwrap_or(0))
-    })
+    }
+
+    fn oom_kills(&self) -> Option<u64> {
+        let files = ["memory.events", "memory.oom_control"];
+        files.into_iter().find_map(|file| count(&self.read(file)?, "oom_kill"))
+    }
 }
 
 /// Memory that the kernel can't take back: neither the cache of files nor their mapped pages count.
 fn unreclaimable(stat: &str) -> Option<u64> {
     let anonymous = count(stat, "anon").or_else(|| count(stat, "rss"))?;
     Some(anonymous + count(stat, "shmem").unwrap_or(0) + count(stat, "sock").unwrap_or(0))
-}
-
-/// How many processes of this container the kernel has killed for memory, where that can be read.
-pub fn oom_kills() -> Option<u64> {
-    EVENTS.into_iter().find_map(|path| count(&fs::read_to_string(path).ok()?, "oom_kill"))
 }
 
 /// A number of a file that has a name and a number on each line.

@@ -8,6 +8,7 @@ use locus_core::{Assignment, Event, RunState};
 
 use crate::execute::{Place, execute};
 use crate::journal::Journal;
+use crate::memory::MemoryFiles;
 use crate::signals::Cancel;
 
 /// A run that was started.
@@ -25,7 +26,7 @@ impl Run {
         let run = Self { uid: assignment.uid.clone(), journal: Journal::new() };
         let journal = run.journal.clone();
         thread::Builder::new().name("run".into()).spawn(move || {
-            execute(&assignment, &place, &cancel, &mut |event: Event| {
+            execute(&assignment, &place, MemoryFiles::of_container(), &cancel, &mut |event: Event| {
                 if let Event::Finished { result } = &event {
                     tracing::info!(
                         run.uid = assignment.uid,

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 
 use crate::family::{Family, Status};
-use crate::memory::{Gauge, oom_kills};
+use crate::memory::Gauge;
 use crate::output::{Cutter, Stream};
 use crate::sandbox::Confines;
 use crate::signals::Cancel;
@@ -96,7 +96,7 @@ impl Step<'_> {
     /// Runs the step. When it returns, no process of it is left.
     pub fn run(self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) -> Result<Ended, StepError> {
         let start = Instant::now();
-        let kills_before = oom_kills();
+        let kills_before = self.gauge.oom_kills();
         let mut child = spawn::spawn(self.argv, self.env, self.folder, self.confines)
             .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
         let mut family = Family::of(child.id())?;
@@ -200,7 +200,7 @@ impl Step<'_> {
     /// The cause of an end that the kernel brought about.
     fn kernel_cause(&self, status: Status, kills_before: Option<u64>, cpu: Duration) -> Option<Cause> {
         match status {
-            Status::Signaled(libc::SIGKILL) if oom_kills() > kills_before => Some(Cause::Memory),
+            Status::Signaled(libc::SIGKILL) if self.gauge.oom_kills() > kills_before => Some(Cause::Memory),
             // The soft limit, and the hard one for a program that ignores SIGXCPU. Anyone can send the same signals. The
             // kernel keeps its limits by counting ticks, which on a busy machine is far from the time that it tells.
             Status::Signaled(libc::SIGXCPU | libc::SIGKILL) if cpu * 2 >= self.cpu_limit() => Some(Cause::CpuTime),

@@ -13,12 +13,15 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(checks::the_sandbox_is_told());
-        runtime.block_on(checks::a_run_is_told_from_its_start_to_its_end());
-        runtime.block_on(checks::a_cancelled_run_finishes_as_cancelled());
-        runtime.block_on(checks::a_run_cancelled_at_once_finishes_as_cancelled());
-        runtime.block_on(checks::a_runner_that_dies_is_a_result_too());
-        runtime.block_on(checks::a_dropped_run_leaves_no_process());
+        let launcher = locus_runner::embedded::Launcher::probe().expect("the runner answers");
+        checks::the_sandbox_is_told(&launcher);
+        runtime.block_on(checks::a_run_is_told_from_its_start_to_its_end(&launcher));
+        runtime.block_on(checks::a_cancelled_run_finishes_as_cancelled(&launcher));
+        runtime.block_on(checks::a_run_cancelled_at_once_finishes_as_cancelled(&launcher));
+        runtime.block_on(checks::a_runner_that_dies_is_a_result_too(&launcher));
+        runtime.block_on(checks::a_dropped_run_leaves_no_process(&launcher));
+        runtime.block_on(checks::a_cgroup_counts_memory_that_no_process_shows(&launcher));
+        runtime.block_on(checks::many_runs_at_once_do_not_wait_for_a_spare_runner(&launcher));
     }
     ExitCode::SUCCESS
 }
@@ -28,14 +31,10 @@ mod checks {
     use std::time::Duration;
 
     use locus_core::{Assignment, Event, Outcome, Transcript};
-    use locus_runner::embedded::{self, EmbeddedRun};
+    use locus_runner::embedded::{EmbeddedRun, Launcher};
     use locus_runner::sandbox::Isolation;
 
     use crate::common::{is_alive, marker, python};
-
-    fn launch(assignment: &Assignment) -> EmbeddedRun {
-        embedded::launch(assignment, Isolation::Namespaces).expect("it starts")
-    }
 
     async fn finish(mut run: EmbeddedRun) -> Transcript {
         let mut transcript = Transcript::default();
@@ -49,61 +48,96 @@ mod checks {
         transcript.result.as_ref().expect("a result").outcome
     }
 
-    #[allow(clippy::unused_async)]
-    pub async fn the_sandbox_is_told() {
-        let report = embedded::probe().expect("the runner answers");
-        assert_eq!((report.isolation, report.weakness), (Some(Isolation::Namespaces), None));
-        assert!(report.layers.iter().all(|layer| layer.in_force), "{:?}", report.layers);
+    pub fn the_sandbox_is_told(launcher: &Launcher) {
+        let report = launcher.report();
+        assert_eq!((report.isolation, &report.weakness), (Some(Isolation::Namespaces), &None));
+        let missing: Vec<_> = report.layers.iter().filter(|layer| !layer.in_force).collect();
+        assert!(missing.iter().all(|layer| layer.name == "cgroup-limits"), "{missing:?}");
     }
 
-    pub async fn a_run_is_told_from_its_start_to_its_end() {
+    pub async fn a_run_is_told_from_its_start_to_its_end(launcher: &Launcher) {
         let stdin = "x".repeat(1 << 20);
         let assignment = Assignment { stdin, ..python("import sys; print(len(sys.stdin.read())); sys.exit(2)") };
-        let mut run = launch(&assignment);
+        let mut run = launcher.launch(&assignment).await.expect("it starts");
         assert_eq!(run.next_event().await.expect("an event").expect("no error"), Event::Started);
         let transcript = finish(run).await;
         assert_eq!((outcome(&transcript), &transcript.stdout[..]), (Outcome::NonZeroExit, &b"1048576\n"[..]));
     }
 
-    pub async fn a_cancelled_run_finishes_as_cancelled() {
-        let mut run = launch(&python("import time; print(1, flush=True); time.sleep(600)"));
+    pub async fn a_cancelled_run_finishes_as_cancelled(launcher: &Launcher) {
+        let mut run =
+            launcher.launch(&python("import time; print(1, flush=True); time.sleep(600)")).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}
         run.cancel();
         assert_eq!(outcome(&finish(run).await), Outcome::Cancelled);
     }
 
-    pub async fn a_run_cancelled_at_once_finishes_as_cancelled() {
-        let run = launch(&python("import time; time.sleep(600)"));
+    pub async fn a_run_cancelled_at_once_finishes_as_cancelled(launcher: &Launcher) {
+        let run = launcher.launch(&python("import time; time.sleep(600)")).await.expect("it starts");
         run.cancel();
         assert_eq!(outcome(&finish(run).await), Outcome::Cancelled);
     }
 
-    pub async fn a_runner_that_dies_is_a_result_too() {
-        let mut run = launch(&python("import time; print(1, flush=True); time.sleep(600)"));
+    pub async fn a_runner_that_dies_is_a_result_too(launcher: &Launcher) {
+        let mut run =
+            launcher.launch(&python("import time; print(1, flush=True); time.sleep(600)")).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}
         // This process' child waits for the runner, which is PID 1 of the run.
-        let waits = child_of(std::process::id());
-        let killed = std::process::Command::new("kill").args(["-KILL", &child_of(waits).to_string()]).status();
+        let runner = children_of(std::process::id()).into_iter().find_map(|waits| children_of(waits).pop());
+        let runner = runner.expect("there is a run").to_string();
+        let killed = std::process::Command::new("kill").args(["-KILL", &runner]).status();
         assert!(killed.expect("the tests need kill").success());
         let transcript = finish(run).await;
         assert_eq!(outcome(&transcript), Outcome::RunnerFailed);
         assert!(transcript.result.expect("a result").error.contains("SIGKILL"));
     }
 
-    fn child_of(parent: u32) -> u32 {
+    fn children_of(parent: u32) -> Vec<u32> {
         let entries = std::fs::read_dir("/proc").expect("linux has /proc").flatten();
-        let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let is_child = |pid: &u32| {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             status.lines().any(|line| line == format!("PPid:\t{parent}"))
         };
-        pids.find(is_child).expect("it has a child")
+        pids.filter(is_child).collect()
     }
 
-    pub async fn a_dropped_run_leaves_no_process() {
+    pub async fn a_cgroup_counts_memory_that_no_process_shows(launcher: &Launcher) {
+        let layer = launcher.report().layers.iter().find(|layer| layer.name == "cgroup-limits").expect("it is told");
+        if !layer.in_force {
+            assert!(!rustix::process::getuid().is_root(), "root can make cgroups: {}", layer.detail);
+            println!("NOT RUN: memory in a cgroup: {}", layer.detail);
+            return;
+        }
+        for code in [
+            "import os, time\nfor n in range(32): os.write(os.memfd_create('x'), bytes(16 << 20))\ntime.sleep(5); print('broken')",
+            "import mmap, time\nm = mmap.mmap(-1, 400 << 20)\nfor n in range(400): m[n << 20] = 1; m.write(bytes(1 << 20))\ntime.sleep(5)",
+            "held = []\nwhile True: held.append(bytearray(b'x') * (8 << 20))",
+        ] {
+            let mut assignment = python(code);
+            (assignment.limits.memory_bytes, assignment.limits.file_bytes) = (128 << 20, 64 << 20);
+            let transcript = finish(launcher.launch(&assignment).await.expect("it starts")).await;
+            assert_eq!(outcome(&transcript), Outcome::OutOfMemory, "{code}: {transcript:?}");
+        }
+        let next = finish(launcher.launch(&python("print('as ever')")).await.expect("it starts")).await;
+        assert_eq!((outcome(&next), &next.stdout[..]), (Outcome::Completed, &b"as ever\n"[..]));
+    }
+
+    pub async fn many_runs_at_once_do_not_wait_for_a_spare_runner(launcher: &Launcher) {
+        let runs = (0..8).map(|number| async move {
+            let run = launcher.launch(&python(&format!("print({number})"))).await.expect("it starts");
+            (number, finish(run).await)
+        });
+        for (number, transcript) in futures::future::join_all(runs).await {
+            assert_eq!(transcript.stdout, format!("{number}\n").as_bytes());
+        }
+    }
+
+    pub async fn a_dropped_run_leaves_no_process(launcher: &Launcher) {
         let marker = marker("drop");
         let code = "import os, time\nif os.fork(): print(1, flush=True)\ntime.sleep(600)";
-        let mut run = launch(&Assignment { args: vec![marker.clone()], ..python(code) });
+        let mut run =
+            launcher.launch(&Assignment { args: vec![marker.clone()], ..python(code) }).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}
         assert!(is_alive(&marker));
         drop(run);

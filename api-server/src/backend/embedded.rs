@@ -3,8 +3,8 @@
 use futures::future::BoxFuture;
 use locus_core::{Assignment, Limits, Network, Outcome, RunRequest, Transcript};
 use locus_languages::Language;
-use locus_runner::embedded;
-use locus_runner::sandbox::{Isolation, SandboxReport};
+use locus_runner::embedded::Launcher;
+use locus_runner::sandbox::SandboxReport;
 use locus_runner::toolchain::Toolchain;
 
 use crate::backend::{Backend, BackendError, Execution, LanguageInfo, without_half_character};
@@ -14,7 +14,7 @@ use crate::gate::Gate;
 #[derive(Debug)]
 pub struct Embedded {
     installed: Vec<Installed>,
-    sandbox: SandboxReport,
+    launcher: Launcher,
     network: Network,
     gate: Gate,
 }
@@ -29,12 +29,12 @@ struct Installed {
 impl Embedded {
     /// This machine with the languages that were found on it, and what programs may reach.
     #[must_use]
-    pub fn new(toolchains: Vec<Toolchain>, sandbox: SandboxReport, network: Network, gate: Gate) -> Self {
+    pub fn new(toolchains: Vec<Toolchain>, launcher: Launcher, network: Network, gate: Gate) -> Self {
         let install = |toolchain: Toolchain| Installed {
             language: Language { version: toolchain.version.clone(), ..toolchain.language.clone() },
             toolchain,
         };
-        Self { installed: toolchains.into_iter().map(install).collect(), sandbox, network, gate }
+        Self { installed: toolchains.into_iter().map(install).collect(), launcher, network, gate }
     }
 
     /// What was found on this machine.
@@ -45,7 +45,7 @@ impl Embedded {
     /// What stands around a program here.
     #[must_use]
     pub fn report(&self) -> &SandboxReport {
-        &self.sandbox
+        self.launcher.report()
     }
 
     async fn run(&self, request: RunRequest) -> Result<Execution, BackendError> {
@@ -53,8 +53,10 @@ impl Embedded {
         let _admission = self.gate.enter().await?;
         let capacity = usize::try_from(assignment.limits.output_bytes).unwrap_or(usize::MAX);
         let broken = |error| BackendError::RunnerFailed(format!("the runner can't be followed: {error}"));
-        let isolation = self.sandbox.isolation.unwrap_or(Isolation::Landlock);
-        let mut run = embedded::launch(&assignment, isolation)
+        let mut run = self
+            .launcher
+            .launch(&assignment)
+            .await
             .map_err(|error| BackendError::RunnerFailed(format!("the runner can't be started: {error}")))?;
         let mut transcript = Transcript::default();
         // A client that goes away drops this future, and the run with it, which stops it.
@@ -113,7 +115,7 @@ impl Backend for Embedded {
     }
 
     fn sandbox(&self) -> Option<&SandboxReport> {
-        Some(&self.sandbox)
+        Some(self.report())
     }
 }
 
@@ -135,6 +137,7 @@ fn execution(transcript: Transcript) -> Result<Execution, BackendError> {
 #[cfg(test)]
 mod tests {
     use locus_core::{LimitsRequest, Network, Outcome, RunRequest, RunResult, Transcript};
+    use locus_runner::embedded::Launcher;
     use locus_runner::sandbox::SandboxReport;
     use locus_runner::toolchain::Toolchain;
 
@@ -150,7 +153,7 @@ mod tests {
             folders: Vec::new(),
         };
         let sandbox = SandboxReport { isolation: None, layers: Vec::new(), weakness: None };
-        Embedded::new(ids.iter().map(toolchain).collect(), sandbox, Network::None, Gate::new(1, 1))
+        Embedded::new(ids.iter().map(toolchain).collect(), Launcher::with(sandbox), Network::None, Gate::new(1, 1))
     }
 
     fn request(language: &str) -> RunRequest {

@@ -195,7 +195,7 @@ mod linux {
     }
 
     fn memory_of_pod() -> Layer {
-        let counted = crate::memory::has_cgroup();
+        let counted = crate::memory::MemoryFiles::of_container().is_some();
         let detail = if counted {
             "the container's memory cgroup is watched, and its limit stands behind it"
         } else {
