@@ -48,14 +48,14 @@ impl Delegation {
     pub fn find() -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path} can't be read: {error}"));
         let (own, mounts) = (read("/proc/self/cgroup")?, read("/proc/self/mountinfo")?);
-        let found = match (folder(&own, &mounts, "memory"), folder(&own, &mounts, "pids")) {
-            (Some(memory), Some(processes)) => Self { version: Version::One, memory, processes },
-            _ => {
+        let found =
+            if let (Some(memory), Some(processes)) = (folder(&own, &mounts, "memory"), folder(&own, &mounts, "pids")) {
+                Self { version: Version::One, memory, processes }
+            } else {
                 let own = folder(&own, &mounts, "").ok_or("no cgroup file system is mounted")?;
                 make_room(&own)?;
                 Self { version: Version::Two, memory: own.clone(), processes: own }
-            }
-        };
+            };
         found.remove_what_was_left();
         // Whether it is ours to use is best found out by using it.
         found
@@ -126,9 +126,9 @@ impl Drop for Cgroup {
         let remover = thread::Builder::new().name("cgroup".into());
         // One that is left behind is removed by the next server.
         let _ = remover.spawn(move || {
-            let removed = |folder: &PathBuf| fs::remove_dir(folder).is_ok() || !folder.exists();
+            let is_gone = |folder: &PathBuf| fs::remove_dir(folder).is_ok() || !folder.exists();
             for _ in 0..3000 {
-                if folders.iter().all(removed) {
+                if folders.iter().all(is_gone) {
                     return;
                 }
                 thread::sleep(Duration::from_millis(10));

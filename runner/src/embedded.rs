@@ -10,10 +10,8 @@ use locus_core::{Assignment, Event, Outcome, RunResult};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-#[cfg(target_os = "linux")]
 use crate::cgroup::{Cgroup, Delegation};
 use crate::sandbox::SandboxReport;
-#[cfg(target_os = "linux")]
 use crate::sandbox::{Isolation, Layer};
 
 /// The first argument that leads a binary into [`crate::main`] with the arguments after it.
@@ -23,7 +21,6 @@ pub const EMBEDDED_COMMAND: &str = "__runner";
 #[derive(Debug)]
 pub struct Launcher {
     report: SandboxReport,
-    #[cfg(target_os = "linux")]
     delegation: Option<Arc<Delegation>>,
     /// Made ready while there is time: to move a process into a cgroup takes longer than all the rest.
     spare: Arc<Mutex<Option<Ready>>>,
@@ -35,7 +32,6 @@ struct Ready {
     child: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
-    #[cfg(target_os = "linux")]
     cgroup: Option<Cgroup>,
 }
 
@@ -46,7 +42,6 @@ pub struct EmbeddedRun {
     lines: Lines<BufReader<ChildStdout>>,
     finished: bool,
     cancelled: AtomicBool,
-    #[cfg(target_os = "linux")]
     _cgroup: Option<Cgroup>,
 }
 
@@ -57,7 +52,6 @@ impl Launcher {
     /// When the process that is asked can't be started or does not answer.
     pub fn probe() -> io::Result<Self> {
         let report = probe()?;
-        #[cfg(target_os = "linux")]
         if report.isolation == Some(Isolation::Namespaces) {
             let found = Delegation::find();
             let mut launcher = Self::with(report);
@@ -78,12 +72,7 @@ impl Launcher {
     /// A launcher without cgroups, for a machine of which this is known.
     #[must_use]
     pub fn with(report: SandboxReport) -> Self {
-        Self {
-            report,
-            #[cfg(target_os = "linux")]
-            delegation: None,
-            spare: Arc::default(),
-        }
+        Self { report, delegation: None, spare: Arc::default() }
     }
 
     /// Which layers of the sandbox hold here.
@@ -104,7 +93,6 @@ impl Launcher {
             Some(ready) => ready,
             None => self.preparation().await?,
         };
-        #[cfg(target_os = "linux")]
         if let Some(cgroup) = &ready.cgroup {
             cgroup.limit(&assignment.bounds())?;
         }
@@ -122,7 +110,6 @@ impl Launcher {
             lines: BufReader::new(ready.stdout).lines(),
             finished: false,
             cancelled: AtomicBool::new(false),
-            #[cfg(target_os = "linux")]
             _cgroup: ready.cgroup,
         })
     }
@@ -130,15 +117,12 @@ impl Launcher {
     /// Makes a runner ready, on a thread that may wait.
     fn preparation(&self) -> impl Future<Output = io::Result<Ready>> + use<> {
         let isolation = self.report.isolation;
-        #[cfg(target_os = "linux")]
         let delegation = self.delegation.clone();
         let prepare = move || {
             let isolation =
                 isolation.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"))?;
             let mut command = runner(&["exec", isolation.as_str()]);
-            #[cfg(target_os = "linux")]
             let cgroup = delegation.map(|delegation| delegation.make()).transpose()?;
-            #[cfg(target_os = "linux")]
             if let Some(cgroup) = &cgroup {
                 command.arg(cgroup.memory());
             }
@@ -148,19 +132,12 @@ impl Launcher {
             let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
                 return Err(io::Error::other("the process has no pipes"));
             };
-            #[cfg(target_os = "linux")]
             if let (Some(cgroup), Some(id)) = (&cgroup, child.id()) {
                 cgroup.take_in(id)?;
             }
-            Ok(Ready {
-                child,
-                stdin,
-                stdout,
-                #[cfg(target_os = "linux")]
-                cgroup,
-            })
+            Ok(Ready { child, stdin, stdout, cgroup })
         };
-        async { tokio::task::spawn_blocking(prepare).await.map_err(io::Error::other)? }
+        async move { tokio::task::spawn_blocking(prepare).await.map_err(io::Error::other)? }
     }
 }
 

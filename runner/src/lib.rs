@@ -6,13 +6,12 @@
 //! in. `run` keeps the events
 //! of a run for its readers; `serve` offers it over HTTP in a pod, [`embedded`] in a process of its own.
 
+mod cgroup;
 mod cli;
 pub mod embedded;
 pub mod sandbox;
 pub mod toolchain;
 
-#[cfg(target_os = "linux")]
-mod cgroup;
 #[cfg(target_os = "linux")]
 mod execute;
 #[cfg(target_os = "linux")]

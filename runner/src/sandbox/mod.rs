@@ -3,6 +3,7 @@
 //! [`Isolation`] is what separates a run from its machine where there is no pod around it. The layers that each
 //! process of a run gets in any place are made ready in `confines` and applied in `spawn`.
 
+#[cfg(target_os = "linux")]
 mod advice;
 #[cfg(target_os = "linux")]
 mod confines;
