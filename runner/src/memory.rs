@@ -129,9 +129,8 @@ impl MemoryFiles {
 
     /// Memory in use that the kernel can't take back.
     fn bytes(&self) -> Option<u64> {
-        let stat = self.read("memory.stat")?;
-        let kernel = || self.read("memory.kmem.usage_in_bytes")?.trim().parse().ok();
-        unreclaimable(&stat).map(|bytes| bytes + count(&stat, "kernel").or_else(kernel).unwrap_or(0))
+        let usage = ["memory.current", "memory.usage_in_bytes"].into_iter().find_map(|file| self.read(file))?;
+        Some(unreclaimable(usage.trim().parse().ok()?, &self.read("memory.stat")?))
     }
 
     fn oom_kills(&self) -> Option<u64> {
@@ -140,10 +139,12 @@ impl MemoryFiles {
     }
 }
 
-/// Memory that the kernel can't take back: neither the cache of files nor their mapped pages count.
-fn unreclaimable(stat: &str) -> Option<u64> {
-    let anonymous = count(stat, "anon").or_else(|| count(stat, "rss"))?;
-    Some(anonymous + count(stat, "shmem").unwrap_or(0) + count(stat, "sock").unwrap_or(0))
+/// Memory that the kernel can't take back: all but the cache of files, of which those in memory have no other place. It is
+/// found by taking away, since pages that nobody has mapped are in use without being named.
+fn unreclaimable(usage: u64, stat: &str) -> u64 {
+    let cache = count(stat, "file").or_else(|| count(stat, "cache")).unwrap_or(0);
+    let taken_back = cache + count(stat, "slab_reclaimable").unwrap_or(0);
+    usage.saturating_sub(taken_back) + count(stat, "shmem").unwrap_or(0)
 }
 
 /// A number of a file that has a name and a number on each line.
@@ -164,8 +165,8 @@ mod tests {
 
     #[test]
     fn memory_is_what_can_not_be_taken_back() {
-        assert_eq!(unreclaimable("anon 5\nfile 100\nkernel 7\nshmem 3\nsock 1\n"), Some(9));
-        assert_eq!(unreclaimable("cache 100\nrss 5\nrss_huge 4\nshmem 3\n"), Some(8));
-        assert_eq!(unreclaimable(""), None);
+        assert_eq!(unreclaimable(120, "anon 5\nfile 100\nkernel 7\nshmem 3\nsock 1\n"), 23);
+        assert_eq!(unreclaimable(120, "cache 100\nrss 5\nrss_huge 4\nshmem 3\n"), 23);
+        assert_eq!(unreclaimable(7, ""), 7);
     }
 }

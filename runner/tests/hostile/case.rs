@@ -1,5 +1,5 @@
 //! Programs that attack the sandbox, as files: `<group>/<name>.<py|c|sh>`. Each begins with comment lines of keys and
-//! values that say what it tries and how its run must end; `README.md` beside this file lists them.
+//! values that say what it tries and how its run must end; `README.md` beside this file explains them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 // attack: Leaves huge pages in pipes, each held by one byte of it, so that they are in nobody's resident set.
 // expect: Completed
-// expect-counted: OutOfMemory
+// places: embedded
 
 #define _GNU_SOURCE
 #include <fcntl.h>
