@@ -48,16 +48,20 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
     let gate = Gate::new(flags.concurrent(), flags.max_queued);
     let app = match flags.backend {
         BackendKind::Embedded => {
-            let launcher =
-                tokio::task::spawn_blocking(Launcher::probe).await?.context("the sandbox can't be examined")?;
+            let network = flags.network;
+            let look = move || {
+                let toolchains = toolchain::detect();
+                Launcher::probe(&toolchains, network).map(|launcher| (toolchains, launcher))
+            };
+            let (toolchains, launcher) =
+                tokio::task::spawn_blocking(look).await?.context("the sandbox can't be examined")?;
             if let Some(weakness) = &launcher.report().weakness {
                 if !flags.allow_weak_sandbox {
                     anyhow::bail!("{weakness}; or accept that with --allow-weak-sandbox");
                 }
                 tracing::warn!("programs of strangers are NOT safe here: {weakness}");
             }
-            let toolchains = tokio::task::spawn_blocking(toolchain::detect).await?;
-            let machine = Arc::new(Embedded::new(toolchains, launcher, flags.network, gate));
+            let machine = Arc::new(Embedded::new(toolchains, launcher, gate));
             say(&banner(Some(&machine), address));
             let app = App::new(machine);
             if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }

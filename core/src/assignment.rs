@@ -59,16 +59,26 @@ pub enum Network {
     Egress,
 }
 
+impl Network {
+    /// Its name, as in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Loopback => "loopback",
+            Self::Egress => "egress",
+        }
+    }
+}
+
 impl std::str::FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Self::None),
-            "loopback" => Ok(Self::Loopback),
-            "egress" => Ok(Self::Egress),
-            _ => Err(format!("{text:?} is not a network mode: choose none, loopback or egress")),
-        }
+        let all = [Self::None, Self::Loopback, Self::Egress];
+        all.into_iter()
+            .find(|network| network.as_str() == text)
+            .ok_or_else(|| format!("{text:?} is not a network mode: choose none, loopback or egress"))
     }
 }
 

@@ -3,14 +3,13 @@
 use std::io::Read as _;
 use std::process::ExitCode;
 
-use locus_core::{Assignment, Limits, RunRequest};
+use locus_core::{Assignment, Limits, Network, RunRequest};
 use locus_languages::Language;
 use serde::Serialize;
 
-use crate::sandbox::Isolation;
 use crate::toolchain::Toolchain;
 
-const USAGE: &str = "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | exec namespaces [<memory cgroup>] | exec landlock | probe";
+const USAGE: &str = "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | probe | exec landlock | exec namespaces <network> <memory cgroup or -> [<readable path>...]";
 
 /// The runner's main; `args` are the arguments after the program's name.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
@@ -19,12 +18,25 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         ["run", json] => run(json, false),
         ["run", "--allow-weak-sandbox", json] => run(json, true),
         ["serve"] => platform::serve(),
-        ["exec", "namespaces"] => platform::exec(Isolation::Namespaces, None),
-        ["exec", "namespaces", cgroup] => platform::exec(Isolation::Namespaces, Some(cgroup)),
-        ["exec", "landlock"] => platform::exec(Isolation::Landlock, None),
+        ["exec", "landlock"] => platform::exec(None),
+        ["exec", "namespaces", network, cgroup, ref readable @ ..] => match network.parse() {
+            Ok(network) => platform::exec(Some(Beforehand { network, cgroup, readable })),
+            Err(error) => fail(&error),
+        },
         ["probe"] => platform::probe(),
         _ => fail(USAGE),
     }
+}
+
+/// What a runner is told before it has its run, so that it can make the sandbox beforehand.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+struct Beforehand<'a> {
+    network: Network,
+    /// The folder of a memory cgroup of its own, or `-`.
+    cgroup: &'a str,
+    /// Files and folders that the languages here need.
+    readable: &'a [&'a str],
 }
 
 fn fail(message: &str) -> ExitCode {
@@ -82,11 +94,12 @@ fn not_installed(language: &Language) -> String {
 mod platform {
     use std::io::Read as _;
     use std::os::fd::AsFd as _;
+    use std::path::PathBuf;
     use std::process::ExitCode;
 
     use locus_core::{Assignment, Event, Network, Outcome, RunResult, Transcript};
 
-    use super::{Answer, fail};
+    use super::{Answer, Beforehand, fail};
     use crate::embedded;
     use crate::execute::{Place, execute, view};
     use crate::memory::MemoryFiles;
@@ -113,7 +126,11 @@ mod platform {
         if let Some(weakness) = report.weakness.filter(|_| !weak_will_do && !alone) {
             return failed(format!("{weakness}; or accept that with --allow-weak-sandbox"));
         }
-        let (place, cancel) = match settle(assignment, report.isolation.unwrap_or(Isolation::Landlock)) {
+        let settled = match report.isolation {
+            Some(Isolation::Namespaces) => enter_namespaces(&view(assignment), assignment.network),
+            _ => stay_on_host(assignment),
+        };
+        let (place, cancel) = match settled {
             Ok(settled) => settled,
             Err(error) => return failed(error.to_string()),
         };
@@ -134,14 +151,24 @@ mod platform {
     }
 
     /// An embedded run: the assignment comes on stdin, the events leave on stdout.
-    pub fn exec(isolation: Isolation, cgroup: Option<&str>) -> ExitCode {
-        match follow(isolation, cgroup) {
+    pub fn exec(beforehand: Option<Beforehand<'_>>) -> ExitCode {
+        match follow(beforehand) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error.to_string()),
         }
     }
 
-    fn follow(isolation: Isolation, cgroup: Option<&str>) -> std::io::Result<()> {
+    fn follow(beforehand: Option<Beforehand<'_>>) -> std::io::Result<()> {
+        let cgroup = beforehand.map(|known| known.cgroup).filter(|cgroup| *cgroup != "-");
+        let memory = cgroup.map(|folder| MemoryFiles::open(folder.as_ref())).transpose()?;
+        if memory.is_some() {
+            // The server has moved this process into the cgroup when it sends the first byte, which is a blank.
+            std::io::stdin().read_exact(&mut [0])?;
+        }
+        let settled = beforehand.map(|known| {
+            let language = known.readable.iter().map(PathBuf::from).collect();
+            enter_namespaces(&View { language, ..View::default() }, known.network)
+        });
         let mut json = Vec::new();
         std::io::stdin().read_to_end(&mut json)?;
         if json.is_empty() {
@@ -150,9 +177,15 @@ mod platform {
         }
         let assignment: Assignment = serde_json::from_slice(&json)?;
         drop(json);
-        let memory = cgroup.map(|folder| MemoryFiles::open(folder.as_ref())).transpose()?;
+        let settled = match (settled, beforehand) {
+            (None, _) => stay_on_host(&assignment),
+            (Some(_), Some(known)) if known.network != assignment.network => {
+                Err(unprepared(std::io::Error::other("the sandbox was made for another network")))
+            }
+            (Some(settled), _) => settled,
+        };
         let mut teller = Teller::new(std::io::stdout().as_fd().try_clone_to_owned()?)?;
-        match settle(&assignment, isolation) {
+        match settled {
             Ok((place, cancel)) => {
                 // When the server that reads stdout is gone, nobody is left to run for. That is watched in place of
                 // PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
@@ -168,25 +201,24 @@ mod platform {
         Ok(())
     }
 
-    /// Goes to where the run is to take place. No other thread may exist.
-    fn settle(assignment: &Assignment, isolation: Isolation) -> Result<(Place, Cancel), EnterError> {
-        let unprepared = |source| EnterError { step: "the runner can't be set up".into(), source };
-        let (place, stop) = match isolation {
-            Isolation::Namespaces => (Place::Namespaces, Some(enter(&view(assignment), assignment.network)?)),
-            Isolation::Landlock if assignment.network == Network::Loopback => {
-                return Err(unprepared(std::io::Error::other("a loopback network needs namespaces")));
-            }
-            Isolation::Landlock => {
-                drop_root().map_err(unprepared)?;
-                (Place::Host, None)
-            }
-        };
+    fn unprepared(source: std::io::Error) -> EnterError {
+        EnterError { step: "the runner can't be set up".into(), source }
+    }
+
+    /// Goes into namespaces, where the run is to take place. No other thread may exist.
+    fn enter_namespaces(view: &View, network: Network) -> Result<(Place, Cancel), EnterError> {
+        let stop = enter(view, network)?;
         signals::prepare().map_err(unprepared)?;
-        let cancel = match stop {
-            Some(stop) => Cancel::on_readable(stop),
-            None => Cancel::on_signal().map_err(unprepared)?,
-        };
-        Ok((place, cancel))
+        Ok((Place::Namespaces, Cancel::on_readable(stop)))
+    }
+
+    /// Makes this process one that runs programs on the host, but not as root. No other thread may exist.
+    fn stay_on_host(assignment: &Assignment) -> Result<(Place, Cancel), EnterError> {
+        if assignment.network == Network::Loopback {
+            return Err(unprepared(std::io::Error::other("a loopback network needs namespaces")));
+        }
+        drop_root().and_then(|()| signals::prepare()).map_err(unprepared)?;
+        Ok((Place::Host, Cancel::on_signal().map_err(unprepared)?))
     }
 }
 
@@ -196,8 +228,7 @@ mod platform {
 
     use locus_core::Assignment;
 
-    use super::{Answer, fail};
-    use crate::sandbox::Isolation;
+    use super::{Answer, Beforehand, fail};
 
     const NEEDS_LINUX: &str = "runs need Linux or a cluster";
 
@@ -205,7 +236,7 @@ mod platform {
         fail(NEEDS_LINUX)
     }
 
-    pub fn exec(_: Isolation, _: Option<&str>) -> ExitCode {
+    pub fn exec(_: Option<Beforehand<'_>>) -> ExitCode {
         fail(NEEDS_LINUX)
     }
 

@@ -2,17 +2,19 @@
 //! own binary into [`crate::main`], so that a program never runs inside the server's process.
 
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use locus_core::{Assignment, Event, Outcome, RunResult};
+use locus_core::{Assignment, Event, Network, Outcome, RunResult};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::runtime::Handle;
 
 use crate::cgroup::{Cgroup, Delegation};
-use crate::sandbox::SandboxReport;
-use crate::sandbox::{Isolation, Layer};
+use crate::sandbox::{Isolation, Layer, SandboxReport};
+use crate::toolchain::Toolchain;
 
 /// The first argument that leads a binary into [`crate::main`] with the arguments after it.
 pub const EMBEDDED_COMMAND: &str = "__runner";
@@ -21,8 +23,11 @@ pub const EMBEDDED_COMMAND: &str = "__runner";
 #[derive(Debug)]
 pub struct Launcher {
     report: SandboxReport,
+    network: Network,
+    /// What the languages of this machine need beside the folders of the system.
+    readable: Arc<[String]>,
     delegation: Option<Arc<Delegation>>,
-    /// Made ready while there is time: to move a process into a cgroup takes longer than all the rest.
+    /// Made ready while there is time, sandbox and all: that takes longer than many a program.
     spare: Arc<Mutex<Option<Ready>>>,
 }
 
@@ -46,15 +51,14 @@ pub struct EmbeddedRun {
 }
 
 impl Launcher {
-    /// Looks at what this machine has to offer.
+    /// Looks at what this machine has to offer for programs of these languages.
     ///
     /// # Errors
     /// When the process that is asked can't be started or does not answer.
-    pub fn probe() -> io::Result<Self> {
-        let report = probe()?;
-        if report.isolation == Some(Isolation::Namespaces) {
+    pub fn probe(toolchains: &[Toolchain], network: Network) -> io::Result<Self> {
+        let mut launcher = Self::with(probe()?, toolchains, network);
+        if launcher.report.isolation == Some(Isolation::Namespaces) {
             let found = Delegation::find();
-            let mut launcher = Self::with(report);
             launcher.report.layers.push(Layer {
                 name: "cgroup-limits".to_owned(),
                 in_force: found.is_ok(),
@@ -64,15 +68,17 @@ impl Launcher {
                 },
             });
             launcher.delegation = found.ok().map(Arc::new);
-            return Ok(launcher);
         }
-        Ok(Self::with(report))
+        Ok(launcher)
     }
 
     /// A launcher without cgroups, for a machine of which this is known.
     #[must_use]
-    pub fn with(report: SandboxReport) -> Self {
-        Self { report, delegation: None, spare: Arc::default() }
+    pub fn with(report: SandboxReport, toolchains: &[Toolchain], network: Network) -> Self {
+        let mut readable: Vec<_> = toolchains.iter().flat_map(|toolchain| toolchain.program().readable).collect();
+        readable.sort();
+        readable.dedup();
+        Self { report, network, readable: readable.into(), delegation: None, spare: Arc::default() }
     }
 
     /// Which layers of the sandbox hold here.
@@ -86,7 +92,8 @@ impl Launcher {
     /// # Errors
     /// When no process can be started, or this is not Linux.
     pub async fn launch(&self, assignment: &Assignment) -> io::Result<EmbeddedRun> {
-        let json = serde_json::to_vec(assignment)?;
+        let assignment = Assignment { network: self.network, ..assignment.clone() };
+        let json = serde_json::to_vec(&assignment)?;
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
         let alive = spare.and_then(|mut spare| matches!(spare.child.try_wait(), Ok(None)).then_some(spare));
         let mut ready = match alive {
@@ -116,24 +123,27 @@ impl Launcher {
 
     /// Makes a runner ready, on a thread that may wait.
     fn preparation(&self) -> impl Future<Output = io::Result<Ready>> + use<> {
-        let isolation = self.report.isolation;
+        let (isolation, network, readable) = (self.report.isolation, self.network, self.readable.clone());
         let delegation = self.delegation.clone();
         let prepare = move || {
             let isolation =
                 isolation.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"))?;
             let mut command = runner(&["exec", isolation.as_str()]);
             let cgroup = delegation.map(|delegation| delegation.make()).transpose()?;
-            if let Some(cgroup) = &cgroup {
-                command.arg(cgroup.memory());
+            if isolation == Isolation::Namespaces {
+                let folder = cgroup.as_ref().map_or(Path::new("-"), Cgroup::memory);
+                command.arg(network.as_str()).arg(folder).args(&*readable);
             }
             // Killed on drop it would leave the program behind: it is told to stop instead and cleans up.
             let mut child =
                 Command::from(command).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(false).spawn()?;
-            let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
                 return Err(io::Error::other("the process has no pipes"));
             };
             if let (Some(cgroup), Some(id)) = (&cgroup, child.id()) {
                 cgroup.take_in(id)?;
+                // It has been waiting for this: what it started before would not be in the cgroup.
+                Handle::current().block_on(stdin.write_all(b"\n"))?;
             }
             Ok(Ready { child, stdin, stdout, cgroup })
         };

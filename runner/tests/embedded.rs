@@ -13,7 +13,9 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let launcher = locus_runner::embedded::Launcher::probe().expect("the runner answers");
+        let launcher =
+            locus_runner::embedded::Launcher::probe(&locus_runner::toolchain::detect(), locus_core::Network::None)
+                .expect("the runner answers");
         checks::the_sandbox_is_told(&launcher);
         runtime.block_on(checks::a_run_is_told_from_its_start_to_its_end(&launcher));
         runtime.block_on(checks::a_cancelled_run_finishes_as_cancelled(&launcher));
@@ -83,8 +85,9 @@ mod checks {
             launcher.launch(&python("import time; print(1, flush=True); time.sleep(600)")).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}
         // This process' child waits for the runner, which is PID 1 of the run.
-        let runner = children_of(std::process::id()).into_iter().find_map(|waits| children_of(waits).pop());
-        let runner = runner.expect("there is a run").to_string();
+        let runners = children_of(std::process::id()).into_iter().flat_map(children_of);
+        let runner =
+            runners.into_iter().find(|runner| !children_of(*runner).is_empty()).expect("there is a run").to_string();
         let killed = std::process::Command::new("kill").args(["-KILL", &runner]).status();
         assert!(killed.expect("the tests need kill").success());
         let transcript = finish(run).await;

@@ -33,9 +33,10 @@ mod checks {
 
     use libtest_mimic::{Arguments, Failed, Trial};
     use locus_core::{Assignment, Event, Network, Outcome, Program, Transcript};
+    use locus_runner::sandbox::Isolation;
 
     use crate::case::{self, Case, Place};
-    use crate::common::{RUNNER, file, python, system_python, variable};
+    use crate::common::{RUNNER, exec_args, file, python, system_python, variable};
 
     /// Who starts the runner.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +153,11 @@ mod checks {
         /// Runs it; the second value is the process that waited for the run.
         fn execute(&self, assignment: &Assignment, user: User) -> (Transcript, u32) {
             let mut command = Command::new(self.folder.path().join("locus-runner"));
-            command.args(["exec", "namespaces"]).stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/");
+            command
+                .args(exec_args(Isolation::Namespaces, assignment))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .current_dir("/");
             if let User::Ordinary(id) = user {
                 command.uid(id).gid(id).env("HOME", "/nonexistent");
             }

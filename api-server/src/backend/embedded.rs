@@ -1,7 +1,7 @@
 //! Programs run on this machine, each in a process of its own.
 
 use futures::future::BoxFuture;
-use locus_core::{Assignment, Limits, Network, Outcome, RunRequest, Transcript};
+use locus_core::{Assignment, Limits, Outcome, RunRequest, Transcript};
 use locus_languages::Language;
 use locus_runner::embedded::Launcher;
 use locus_runner::sandbox::SandboxReport;
@@ -15,7 +15,6 @@ use crate::gate::Gate;
 pub struct Embedded {
     installed: Vec<Installed>,
     launcher: Launcher,
-    network: Network,
     gate: Gate,
 }
 
@@ -27,14 +26,14 @@ struct Installed {
 }
 
 impl Embedded {
-    /// This machine with the languages that were found on it, and what programs may reach.
+    /// This machine with the languages that were found on it.
     #[must_use]
-    pub fn new(toolchains: Vec<Toolchain>, launcher: Launcher, network: Network, gate: Gate) -> Self {
+    pub fn new(toolchains: Vec<Toolchain>, launcher: Launcher, gate: Gate) -> Self {
         let install = |toolchain: Toolchain| Installed {
             language: Language { version: toolchain.version.clone(), ..toolchain.language.clone() },
             toolchain,
         };
-        Self { installed: toolchains.into_iter().map(install).collect(), launcher, network, gate }
+        Self { installed: toolchains.into_iter().map(install).collect(), launcher, gate }
     }
 
     /// What was found on this machine.
@@ -71,7 +70,6 @@ impl Embedded {
         let uid = uuid::Uuid::new_v4().to_string();
         language
             .assignment(uid, toolchain.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
-            .map(|assignment| Assignment { network: self.network, ..assignment })
             .map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
 
@@ -153,7 +151,7 @@ mod tests {
             folders: Vec::new(),
         };
         let sandbox = SandboxReport { isolation: None, layers: Vec::new(), weakness: None };
-        Embedded::new(ids.iter().map(toolchain).collect(), Launcher::with(sandbox), Network::None, Gate::new(1, 1))
+        Embedded::new(ids.iter().map(toolchain).collect(), Launcher::with(sandbox, &[], Network::None), Gate::new(1, 1))
     }
 
     fn request(language: &str) -> RunRequest {

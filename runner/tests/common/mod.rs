@@ -82,6 +82,16 @@ impl Run {
     }
 }
 
+/// The arguments of a runner for an assignment.
+pub fn exec_args(isolation: Isolation, assignment: &Assignment) -> Vec<String> {
+    let mut args = vec!["exec".to_owned(), isolation.as_str().to_owned()];
+    if isolation == Isolation::Namespaces {
+        args.extend([assignment.network.as_str().to_owned(), "-".to_owned()]);
+        args.extend(assignment.program.readable.iter().cloned());
+    }
+    args
+}
+
 /// An `exec` process that has its assignment.
 pub fn start(assignment: &Assignment) -> Child {
     start_in(Isolation::Namespaces, assignment)
@@ -89,7 +99,7 @@ pub fn start(assignment: &Assignment) -> Child {
 
 pub fn start_in(isolation: Isolation, assignment: &Assignment) -> Child {
     let mut child = Command::new(RUNNER)
-        .args(["exec", isolation.as_str()])
+        .args(exec_args(isolation, assignment))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
