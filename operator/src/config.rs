@@ -106,7 +106,7 @@ pub struct PodSettings {
     pub cpu_limit: String,
     /// Bytes of the work folder and of /tmp, each; they are memory.
     pub tmp_bytes: u64,
-    /// What programs may reach. More than nothing is safe only where NetworkPolicies are enforced.
+    /// What programs may reach. More than nothing is safe only where a network plugin enforces the policies.
     pub network: Network,
 }
 

@@ -58,8 +58,14 @@ mod checks {
         let cases = case::all(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile")));
         assert!(cases.len() >= 80, "there are {} cases", cases.len());
         let is_root = rustix::process::getuid().is_root();
+        let can_compile = Command::new("gcc").arg("--version").stdout(Stdio::null()).status().is_ok();
+        if !can_compile {
+            assert!(std::env::var_os("CI").is_none(), "the hostile programs in C need gcc");
+            println!("NOT RUN: the hostile programs in C: gcc is not installed");
+        }
+        let cases = cases.into_iter().filter(|case| can_compile || case.language != "c");
         let mut trials = Vec::new();
-        for (number, case) in (0..).zip(cases.into_iter().filter(|case| case.runs_in(Place::Embedded))) {
+        for (number, case) in (0..).zip(cases.filter(|case| case.runs_in(Place::Embedded))) {
             let mut users = vec![User::Own];
             users.extend(is_root.then_some(User::Ordinary(FIRST_ORDINARY + number)));
             for user in users {
