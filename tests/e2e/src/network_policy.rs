@@ -173,9 +173,9 @@ mod tests {
     fn a_pod_that_no_policy_selects_may_do_all() {
         let spec = json!({"podSelector": {"matchLabels": {"app": "a"}}, "policyTypes": ["Ingress", "Egress"]});
         assert!(lets(&[], &pod("here", "a"), &pod("here", "b"), WEB));
-        assert!(lets(&[spec.clone()], &pod("here", "b"), &pod("here", "c"), WEB));
-        assert!(lets(&[spec.clone()], &pod("there", "a"), &pod("there", "a"), WEB));
-        assert!(!lets(&[spec.clone()], &pod("here", "a"), &pod("here", "b"), WEB));
+        assert!(lets(std::slice::from_ref(&spec), &pod("here", "b"), &pod("here", "c"), WEB));
+        assert!(lets(std::slice::from_ref(&spec), &pod("there", "a"), &pod("there", "a"), WEB));
+        assert!(!lets(std::slice::from_ref(&spec), &pod("here", "a"), &pod("here", "b"), WEB));
         assert!(!lets(&[spec], &pod("here", "b"), &pod("here", "a"), WEB));
     }
 
