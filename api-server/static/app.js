@@ -135,8 +135,10 @@ async function loadSandbox() {
     const { sandbox } = await answerOf(await fetch("readyz"));
     if (sandbox === undefined) return;
     const names = sandbox.layers.filter(({ inForce }) => inForce).map(({ name }) => name);
-    const layers = `Sandbox: ${names.join(", ")}.`;
-    show("sandbox", sandbox.weakness === undefined ? layers : `Not safe for strangers' code. ${layers}`);
+    const layers = `In force around a program: ${names.join(", ")}.`;
+    const weak = sandbox.weakness !== undefined;
+    element("sandbox").classList.toggle("weak", weak);
+    show("sandbox", weak ? `Not safe for strangers' code. ${layers}` : layers);
   } catch {
     // The languages come from the same server, and their failure is shown.
   }

@@ -78,16 +78,21 @@ impl Delegation {
         Ok(group)
     }
 
+    /// A server that was killed leaves groups behind. Those of one that lives may be empty for a moment.
     fn remove_what_was_left(&self) {
         for folder in [&self.memory, &self.processes] {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-                    // One that a living server uses is not empty, or will be made again.
+                if is_orphan(&entry.file_name().to_string_lossy()) {
                     let _ = fs::remove_dir(entry.path());
                 }
             }
         }
     }
+}
+
+fn is_orphan(name: &str) -> bool {
+    let server = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+    server.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
 }
 
 impl Cgroup {
@@ -188,7 +193,7 @@ fn folder(own: &str, mounts: &str, controller: &str) -> Option<PathBuf> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::folder;
+    use super::{folder, is_orphan};
 
     #[test]
     fn the_own_group_is_found_in_both_versions() {
@@ -203,5 +208,11 @@ mod tests {
         assert_eq!(folder(own, mounts, "pids"), Some(PathBuf::from("/sys/fs/cgroup/pids/")));
         assert_eq!(folder(own, mounts, ""), Some(PathBuf::from("/sys/fs/cgroup/unified/x.scope")));
         assert_eq!(folder(own, mounts, "hugetlb"), None);
+    }
+    #[test]
+    fn groups_of_a_living_server_are_left_alone() {
+        assert!(!is_orphan(&format!("locus-run-{}-0", std::process::id())));
+        assert!(is_orphan("locus-run-4294967295-0"));
+        assert!(!is_orphan("system.slice"));
     }
 }

@@ -67,6 +67,11 @@ impl Launcher {
                     Err(error) => format!("none: {error}"),
                 },
             });
+            if let (Ok(_), Some(memory)) =
+                (&found, launcher.report.layers.iter_mut().find(|layer| layer.name == "memory"))
+            {
+                memory.detail = String::from("the memory cgroup of the run is watched, and its limit stands behind it");
+            }
             launcher.delegation = found.ok().map(Arc::new);
         }
         Ok(launcher)

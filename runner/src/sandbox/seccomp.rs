@@ -18,6 +18,7 @@ const LAST_KNOWN: u32 = 469;
 
 /// System calls that the C library of the build may not name yet.
 mod number {
+    pub const KEXEC_FILE_LOAD: i64 = if cfg!(target_arch = "x86_64") { 320 } else { 294 };
     pub const QUOTACTL_FD: i64 = 443;
     pub const MEMFD_SECRET: i64 = 447;
     pub const PROCESS_MRELEASE: i64 = 448;
@@ -88,7 +89,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_syslog,
     libc::SYS_reboot,
     libc::SYS_kexec_load,
-    libc::SYS_kexec_file_load,
+    number::KEXEC_FILE_LOAD,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
