@@ -102,7 +102,7 @@ mod platform {
     use super::{Answer, Beforehand, fail};
     use crate::embedded;
     use crate::execute::{Place, execute, view};
-    use crate::memory::MemoryFiles;
+    use crate::memory::CgroupFiles;
     use crate::sandbox::{EnterError, Isolation, View, drop_root, enter, report_of_host};
     use crate::signals::{self, Cancel};
     use crate::tell::Teller;
@@ -160,7 +160,7 @@ mod platform {
 
     fn follow(beforehand: Option<Beforehand<'_>>) -> std::io::Result<()> {
         let cgroup = beforehand.map(|known| known.cgroup).filter(|cgroup| *cgroup != "-");
-        let memory = cgroup.map(|folder| MemoryFiles::open(folder.as_ref())).transpose()?;
+        let memory = cgroup.map(|folder| CgroupFiles::open(folder.as_ref())).transpose()?;
         if memory.is_some() {
             // The server has moved this process into the cgroup when it sends the first byte, which is a blank.
             std::io::stdin().read_exact(&mut [0])?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use locus_core::{Assignment, CompileResult, Event, InvalidRequest, Network, Outcome, RunRequest, RunResult};
 
-use crate::memory::{Gauge, MemoryFiles};
+use crate::memory::{CgroupFiles, Gauge};
 use crate::output::Stream;
 use crate::sandbox::{Confines, SHARED_MEMORY, Setting, TMP, View, WORK};
 use crate::signals::Cancel;
@@ -60,7 +60,7 @@ impl ExecuteError {
 pub fn execute(
     assignment: &Assignment,
     place: &Place,
-    memory: Option<MemoryFiles>,
+    memory: Option<CgroupFiles>,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) {
@@ -72,7 +72,7 @@ pub fn execute(
 fn attempt(
     assignment: &Assignment,
     place: &Place,
-    memory: Option<MemoryFiles>,
+    memory: Option<CgroupFiles>,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<RunResult, ExecuteError> {

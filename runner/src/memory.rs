@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -21,8 +21,8 @@ pub enum Gauge {
 
 impl Gauge {
     /// The gauge of a cgroup, from now on. `folders` are bounded by themselves, so what they hold is not counted.
-    pub fn of(memory: MemoryFiles, folders: Vec<PathBuf>) -> Self {
-        let mut cgroup = Cgroup { memory, folders, baseline: 0 };
+    pub fn of(files: CgroupFiles, folders: Vec<PathBuf>) -> Self {
+        let mut cgroup = Cgroup { files, folders, baseline: 0 };
         match cgroup.charged() {
             Some(charged) => {
                 cgroup.baseline = charged;
@@ -32,10 +32,18 @@ impl Gauge {
         }
     }
 
+    /// Cpu time of everything but the runner, also of processes that nobody has waited for, where a cgroup tells it.
+    pub fn cpu(&self) -> Option<Duration> {
+        match self {
+            Self::Cgroup(cgroup) => Some(cgroup.files.cpu()?.saturating_sub(own_cpu()?)),
+            Self::Processes => None,
+        }
+    }
+
     /// How many processes the kernel has killed for memory, where that can be read.
     pub fn oom_kills(&self) -> Option<u64> {
         match self {
-            Self::Cgroup(cgroup) => cgroup.memory.oom_kills(),
+            Self::Cgroup(cgroup) => cgroup.files.oom_kills(),
             Self::Processes => None,
         }
     }
@@ -68,7 +76,7 @@ impl Gauge {
 /// Memory of a cgroup, less what is not the run's.
 #[derive(Debug)]
 pub struct Cgroup {
-    memory: MemoryFiles,
+    files: CgroupFiles,
     folders: Vec<PathBuf>,
     baseline: u64,
 }
@@ -77,8 +85,13 @@ impl Cgroup {
     /// What the cgroup holds beside the content of the folders and the runner's own memory.
     fn charged(&self) -> Option<u64> {
         let folders: u64 = self.folders.iter().filter_map(bytes_in).sum();
-        Some(self.memory.bytes()?.saturating_sub(folders).saturating_sub(own_bytes().unwrap_or(0)))
+        Some(self.files.bytes()?.saturating_sub(folders).saturating_sub(own_bytes().unwrap_or(0)))
     }
+}
+
+fn own_cpu() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.try_into().ok()
 }
 
 fn bytes_in(folder: &PathBuf) -> Option<u64> {
@@ -106,24 +119,33 @@ fn socket_bytes() -> u64 {
     count(&text, "sockets: used").unwrap_or(0).saturating_sub(FREE_SOCKETS) * SOCKET_BYTES
 }
 
-/// The files of a memory cgroup, of version 2 or 1. They stay readable when their folder has gone out of sight.
+/// The files of a memory cgroup, of version 2 or 1; in version 2 they tell cpu time as well. They stay readable when
+/// their folder has gone out of sight.
 #[derive(Debug)]
-pub struct MemoryFiles(OwnedFd);
+pub struct CgroupFiles {
+    folder: OwnedFd,
+    of_container: bool,
+}
 
-impl MemoryFiles {
+/// Where a container finds its cpu time in version 1.
+const CPU_V1: [&str; 2] = ["/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/cpu,cpuacct/cpuacct.usage"];
+
+impl CgroupFiles {
     /// Those of a folder.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        Ok(Self(rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?))
+        let folder = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { folder, of_container: false })
     }
 
     /// Those of this container.
     pub fn of_container() -> Option<Self> {
         let folders = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"].into_iter();
-        folders.filter_map(|folder| Self::open(folder.as_ref()).ok()).find(|files| files.bytes().is_some())
+        let mut files = folders.filter_map(|folder| Self::open(folder.as_ref()).ok());
+        files.find(|files| files.bytes().is_some()).map(|files| Self { of_container: true, ..files })
     }
 
     fn read(&self, file: &str) -> Option<String> {
-        let fd = rustix::fs::openat(&self.0, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let fd = rustix::fs::openat(&self.folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
         io::read_to_string(fs::File::from(fd)).ok()
     }
 
@@ -131,6 +153,15 @@ impl MemoryFiles {
     fn bytes(&self) -> Option<u64> {
         let usage = ["memory.current", "memory.usage_in_bytes"].into_iter().find_map(|file| self.read(file))?;
         Some(unreclaimable(usage.trim().parse().ok()?, &self.read("memory.stat")?))
+    }
+
+    /// Version 1 has another hierarchy for it, which can be found in a container alone.
+    fn cpu(&self) -> Option<Duration> {
+        if let Some(stat) = self.read("cpu.stat") {
+            return count(&stat, "usage_usec").map(Duration::from_micros);
+        }
+        let read = |path| fs::read_to_string(path).ok()?.trim().parse().ok().map(Duration::from_nanos);
+        CPU_V1.into_iter().filter(|_| self.of_container).find_map(read)
     }
 
     fn oom_kills(&self) -> Option<u64> {

@@ -8,7 +8,7 @@ use locus_core::{Assignment, Event, RunState};
 
 use crate::execute::{Place, execute};
 use crate::journal::Journal;
-use crate::memory::MemoryFiles;
+use crate::memory::CgroupFiles;
 use crate::signals::Cancel;
 
 /// A run that was started.
@@ -26,7 +26,7 @@ impl Run {
         let run = Self { uid: assignment.uid.clone(), journal: Journal::new() };
         let journal = run.journal.clone();
         thread::Builder::new().name("run".into()).spawn(move || {
-            execute(&assignment, &place, MemoryFiles::of_container(), &cancel, &mut |event: Event| {
+            execute(&assignment, &place, CgroupFiles::of_container(), &cancel, &mut |event: Event| {
                 if let Event::Finished { result } = &event {
                     tracing::info!(
                         run.uid = assignment.uid,

@@ -96,12 +96,12 @@ impl Step<'_> {
     /// Runs the step. When it returns, no process of it is left.
     pub fn run(self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) -> Result<Ended, StepError> {
         let start = Instant::now();
-        let kills_before = self.gauge.oom_kills();
+        let (kills_before, cpu_before) = (self.gauge.oom_kills(), self.gauge.cpu());
         let mut child = spawn::spawn(self.argv, self.env, self.folder, self.confines)
             .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
         let mut family = Family::of(child.id())?;
         let supervised = Pipes::of(&mut child, &self).and_then(|mut pipes| {
-            let cause = self.supervise(start, &mut family, &mut pipes, on_output)?;
+            let cause = self.supervise(start, cpu_before, &mut family, &mut pipes, on_output)?;
             Ok((pipes, cause))
         });
         // Also after a failure: nothing of the run may stay behind.
@@ -121,7 +121,7 @@ impl Step<'_> {
             stderr_truncated: pipes.stderr.cutter.is_over(),
             usage: Usage {
                 wall_seconds: wall.as_secs_f64(),
-                cpu_seconds: family.cpu.as_secs_f64(),
+                cpu_seconds: self.cpu_since(cpu_before, family.cpu).as_secs_f64(),
                 memory_peak_bytes: family.peak,
             },
         })
@@ -131,6 +131,7 @@ impl Step<'_> {
     fn supervise(
         &self,
         start: Instant,
+        cpu_before: Option<Duration>,
         family: &mut Family,
         pipes: &mut Pipes<'_>,
         on_output: &mut dyn FnMut(Stream, Vec<u8>),
@@ -148,7 +149,7 @@ impl Step<'_> {
                 return Ok(Some(Cause::WallClock));
             }
             if now >= next_look {
-                if let Some(cause) = self.look(family, deadline) {
+                if let Some(cause) = self.look(family, cpu_before, deadline) {
                     return Ok(Some(cause));
                 }
                 // Counted from the end of the look: on a busy machine it is not all that the runner does.
@@ -190,8 +191,8 @@ impl Step<'_> {
         })
     }
 
-    fn look(&self, family: &mut Family, deadline: Instant) -> Option<Cause> {
-        if family.cpu + family.living().cpu > self.cpu_limit() {
+    fn look(&self, family: &mut Family, cpu_before: Option<Duration>, deadline: Instant) -> Option<Cause> {
+        if self.cpu_since(cpu_before, family.cpu + family.living().cpu) > self.cpu_limit() {
             return Some(Cause::CpuTime);
         }
         self.gauge.is_over(family, self.limits.memory_bytes, deadline).then_some(Cause::Memory)
@@ -206,6 +207,12 @@ impl Step<'_> {
             Status::Signaled(libc::SIGXCPU | libc::SIGKILL) if cpu * 2 >= self.cpu_limit() => Some(Cause::CpuTime),
             _ => None,
         }
+    }
+
+    /// Cpu time of the step: what was seen of its processes, or what the cgroup tells, if that is more.
+    fn cpu_since(&self, before: Option<Duration>, seen: Duration) -> Duration {
+        let told = self.gauge.cpu().zip(before).map(|(now, before)| now.saturating_sub(before));
+        told.map_or(seen, |told| told.max(seen))
     }
 
     fn cpu_limit(&self) -> Duration {

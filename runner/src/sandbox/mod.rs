@@ -196,7 +196,7 @@ mod linux {
     }
 
     fn memory_of_pod() -> Layer {
-        let counted = crate::memory::MemoryFiles::of_container().is_some();
+        let counted = crate::memory::CgroupFiles::of_container().is_some();
         let detail = if counted {
             "the container's memory cgroup is watched, and its limit stands behind it"
         } else {
