@@ -124,3 +124,40 @@ pub struct RunState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<RunResult>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Assignment, Network, Program};
+    use crate::Limits;
+
+    #[test]
+    fn bounds_have_room_for_the_compiler_and_the_program() {
+        let program =
+            Program { language: String::new(), compile: None, run: Vec::new(), env: Vec::new(), readable: Vec::new() };
+        let limits = Limits { timeout_seconds: 2, memory_bytes: 1 << 20, ..Limits::DEFAULT };
+        let mut assignment = Assignment {
+            uid: String::new(),
+            program,
+            files: Vec::new(),
+            stdin: String::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            compile_args: Vec::new(),
+            limits,
+            compile_limits: None,
+            network: Network::None,
+        };
+        assert_eq!(assignment.bounds(), limits);
+        assignment.compile_limits = Some(Limits { timeout_seconds: 30, memory_bytes: 1 << 28, ..Limits::DEFAULT });
+        assert_eq!(assignment.bounds(), Limits { timeout_seconds: 32, memory_bytes: 1 << 28, ..limits });
+    }
+
+    #[test]
+    fn a_network_mode_is_read_by_its_name_and_a_wrong_one_is_told_the_right_ones() {
+        for network in [Network::None, Network::Loopback, Network::Egress] {
+            assert_eq!(network.as_str().parse(), Ok(network));
+            assert_eq!(serde_json::to_value(network).expect("it serializes"), network.as_str());
+        }
+        assert!("Host".parse::<Network>().expect_err("no such mode").contains("none, loopback or egress"));
+    }
+}

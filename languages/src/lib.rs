@@ -137,6 +137,8 @@ pub fn find<'a>(
 mod tests {
     use std::collections::HashSet;
 
+    use locus_core::{Limits, LimitsRequest, RunRequest};
+
     #[test]
     fn every_document_reads_and_no_name_stands_twice() {
         let mut names = HashSet::new();
@@ -162,5 +164,21 @@ mod tests {
             let error = super::find(super::all(), selector).expect_err("it is not known").to_string();
             assert!(error.contains("javascript, python"), "{error}");
         }
+    }
+    #[test]
+    fn a_request_does_not_change_what_the_compiler_gets() {
+        let python = super::find(super::all(), "python").expect("it is known");
+        let limits = LimitsRequest { memory_bytes: Some(1), timeout_seconds: Some(1), ..LimitsRequest::default() };
+        let small = RunRequest { code: Some(String::new()), limits, ..RunRequest::default() };
+        let assign = |language: &super::Language| {
+            let (default, maximum) = (Limits::DEFAULT, Limits::MAXIMUM);
+            language.assignment("u".into(), language.program(), small.clone(), default, maximum).expect("it is right")
+        };
+        assert_eq!(assign(python).compile_limits, None);
+        let compile_limits = LimitsRequest { timeout_seconds: Some(60), ..LimitsRequest::default() };
+        let compiled = super::Language { compile: Some(vec!["cc".into()]), compile_limits, ..python.clone() };
+        let assignment = assign(&compiled);
+        assert_eq!((assignment.limits.memory_bytes, assignment.limits.timeout_seconds), (1, 1));
+        assert_eq!(assignment.compile_limits, Some(Limits { timeout_seconds: 60, ..Limits::DEFAULT }));
     }
 }
