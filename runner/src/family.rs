@@ -153,8 +153,10 @@ impl Family {
             if Instant::now() > deadline {
                 break;
             }
-            // A child that has not called exec yet may still live in the memory of its parent.
-            if seen.iter().any(|(thread, other)| *other == memory && is_same_memory(*thread, process.thread)) {
+            // A child that has not called exec yet may still live in the memory of its parent, which may have grown
+            // between two looks.
+            let mut alike = seen.iter().filter(|(_, other)| memory.is_like(*other));
+            if alike.any(|(thread, _)| is_same_memory(*thread, process.thread)) {
                 continue;
             }
             let beside = memory.sum() - memory.resident;
@@ -190,6 +192,12 @@ struct Memory {
 impl Memory {
     fn sum(self) -> u64 {
         self.resident + self.swapped + self.page_tables
+    }
+
+    /// Whether the two may be of the same memory, looked at one after the other.
+    fn is_like(self, other: Self) -> bool {
+        let (one, other) = (self.sum(), other.sum());
+        one.abs_diff(other) <= one.max(other) / 4
     }
 }
 
