@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use locus_core::Limits;
 
+use crate::sandbox::DISK_BYTES;
+
 /// Memory of a run beside its limit: what its folders may hold, and the runner.
-const BESIDE_BYTES: u64 = 3 * (64 << 20) + (32 << 20);
+const BESIDE_BYTES: u64 = 3 * DISK_BYTES + (32 << 20);
 /// Processes and threads of the runner, and some to spare.
 const BESIDE_PROCESSES: u32 = 8;
 /// How the folders of runs are called.

@@ -96,8 +96,8 @@ impl Launcher {
     ///
     /// # Errors
     /// When no process can be started, or this is not Linux.
-    pub async fn launch(&self, assignment: &Assignment) -> io::Result<EmbeddedRun> {
-        let assignment = Assignment { network: self.network, ..assignment.clone() };
+    pub async fn launch(&self, assignment: Assignment) -> io::Result<EmbeddedRun> {
+        let assignment = Assignment { network: self.network, ..assignment };
         let json = serde_json::to_vec(&assignment)?;
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
         let alive = spare.and_then(|mut spare| matches!(spare.child.try_wait(), Ok(None)).then_some(spare));

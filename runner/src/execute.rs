@@ -55,8 +55,8 @@ impl ExecuteError {
     }
 }
 
-/// Runs an assignment and tells its events; the last one is `Finished`. `memory` is that of a cgroup of the run's own. When that is told, no process
-/// and, on a host, no file of the run is left.
+/// Runs an assignment and tells its events; the last one is `Finished`. When that is told, no process and, on a host, no
+/// file of the run is left. `memory` is that of a cgroup of the run's own.
 pub fn execute(
     assignment: &Assignment,
     place: &Place,

@@ -60,7 +60,7 @@ mod checks {
     pub async fn a_run_is_told_from_its_start_to_its_end(launcher: &Launcher) {
         let stdin = "x".repeat(1 << 20);
         let assignment = Assignment { stdin, ..python("import sys; print(len(sys.stdin.read())); sys.exit(2)") };
-        let mut run = launcher.launch(&assignment).await.expect("it starts");
+        let mut run = launcher.launch(assignment).await.expect("it starts");
         assert_eq!(run.next_event().await.expect("an event").expect("no error"), Event::Started);
         let transcript = finish(run).await;
         assert_eq!((outcome(&transcript), &transcript.stdout[..]), (Outcome::NonZeroExit, &b"1048576\n"[..]));
@@ -68,21 +68,21 @@ mod checks {
 
     pub async fn a_cancelled_run_finishes_as_cancelled(launcher: &Launcher) {
         let mut run =
-            launcher.launch(&python("import time; print(1, flush=True); time.sleep(600)")).await.expect("it starts");
+            launcher.launch(python("import time; print(1, flush=True); time.sleep(600)")).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}
         run.cancel();
         assert_eq!(outcome(&finish(run).await), Outcome::Cancelled);
     }
 
     pub async fn a_run_cancelled_at_once_finishes_as_cancelled(launcher: &Launcher) {
-        let run = launcher.launch(&python("import time; time.sleep(600)")).await.expect("it starts");
+        let run = launcher.launch(python("import time; time.sleep(600)")).await.expect("it starts");
         run.cancel();
         assert_eq!(outcome(&finish(run).await), Outcome::Cancelled);
     }
 
     pub async fn a_runner_that_dies_is_a_result_too(launcher: &Launcher) {
         let mut run =
-            launcher.launch(&python("import time; print(1, flush=True); time.sleep(600)")).await.expect("it starts");
+            launcher.launch(python("import time; print(1, flush=True); time.sleep(600)")).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}
         // This process' child waits for the runner, which is PID 1 of the run.
         let runners = children_of(std::process::id()).into_iter().flat_map(children_of);
@@ -119,16 +119,16 @@ mod checks {
         ] {
             let mut assignment = python(code);
             (assignment.limits.memory_bytes, assignment.limits.file_bytes) = (128 << 20, 64 << 20);
-            let transcript = finish(launcher.launch(&assignment).await.expect("it starts")).await;
+            let transcript = finish(launcher.launch(assignment).await.expect("it starts")).await;
             assert_eq!(outcome(&transcript), Outcome::OutOfMemory, "{code}: {transcript:?}");
         }
-        let next = finish(launcher.launch(&python("print('as ever')")).await.expect("it starts")).await;
+        let next = finish(launcher.launch(python("print('as ever')")).await.expect("it starts")).await;
         assert_eq!((outcome(&next), &next.stdout[..]), (Outcome::Completed, &b"as ever\n"[..]));
     }
 
     pub async fn many_runs_at_once_do_not_wait_for_a_spare_runner(launcher: &Launcher) {
         let runs = (0..8).map(|number| async move {
-            let run = launcher.launch(&python(&format!("print({number})"))).await.expect("it starts");
+            let run = launcher.launch(python(&format!("print({number})"))).await.expect("it starts");
             (number, finish(run).await)
         });
         for (number, transcript) in futures::future::join_all(runs).await {
@@ -140,7 +140,7 @@ mod checks {
         let marker = marker("drop");
         let code = "import os, time\nif os.fork(): print(1, flush=True)\ntime.sleep(600)";
         let mut run =
-            launcher.launch(&Assignment { args: vec![marker.clone()], ..python(code) }).await.expect("it starts");
+            launcher.launch(Assignment { args: vec![marker.clone()], ..python(code) }).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}
         assert!(is_alive(&marker));
         drop(run);

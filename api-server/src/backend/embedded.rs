@@ -54,7 +54,7 @@ impl Embedded {
         let broken = |error| BackendError::RunnerFailed(format!("the runner can't be followed: {error}"));
         let mut run = self
             .launcher
-            .launch(&assignment)
+            .launch(assignment)
             .await
             .map_err(|error| BackendError::RunnerFailed(format!("the runner can't be started: {error}")))?;
         let mut transcript = Transcript::default();

@@ -69,9 +69,7 @@ impl Confines {
             rustix::process::setrlimit(*resource, *rlimit)?;
         }
         // Where there are none it changes nothing, and with no-new-privs none come back.
-        let none = CapabilitySet::empty();
-        let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
-        rustix::thread::set_capabilities(None, none)?;
+        drop_capabilities()?;
         rustix::thread::clear_ambient_capability_set()?;
         rustix::thread::set_no_new_privs(true)?;
         if let Some(rules) = &self.rules {
@@ -81,9 +79,11 @@ impl Confines {
     }
 }
 
-/// Whether this architecture has a filter.
-pub fn has_seccomp() -> bool {
-    seccomp::filters(seccomp::Rules { network: Network::None, counted: false }).is_ok_and(|filters| filters.is_some())
+/// Takes all capabilities from this thread. Allocates nothing.
+pub fn drop_capabilities() -> io::Result<()> {
+    let none = CapabilitySet::empty();
+    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    Ok(rustix::thread::set_capabilities(None, none)?)
 }
 
 /// Each limit, but never more than this process may hand on.

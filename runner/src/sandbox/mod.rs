@@ -50,6 +50,9 @@ impl Isolation {
     }
 }
 
+/// Bytes that each writable folder of a run with no cluster may hold.
+pub(crate) const DISK_BYTES: u64 = 64 << 20;
+
 /// The layers of the sandbox, those in force and those that are not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,7 +98,7 @@ pub(crate) use linux::{report_of_host, report_of_pod};
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{EnterError, Isolation, Layer, SandboxReport, advice, confines, landlock};
+    use super::{EnterError, Isolation, Layer, SandboxReport, advice, landlock, seccomp};
 
     /// The layers of runs in this pod.
     pub fn report_of_pod() -> SandboxReport {
@@ -145,7 +148,7 @@ mod linux {
         ]);
         // Landlock has no rule for Unix sockets with a path, for chmod or for what /proc tells of others: alone it does
         // not keep a program from the services of whoever runs it.
-        let enough = namespaces && confines::has_seccomp();
+        let enough = namespaces && seccomp::architecture().is_some();
         SandboxReport {
             isolation: Some(if namespaces { Isolation::Namespaces } else { Isolation::Landlock }),
             layers,
@@ -168,7 +171,7 @@ mod linux {
             }
             _ => format!("ABI {version}: files, TCP, signals and abstract sockets"),
         };
-        let seccomp = confines::has_seccomp();
+        let filtered = seccomp::architecture().is_some();
         let clean_up = if std::process::id() == 1 {
             "PID 1 of its namespace: one signal reaches every process of the run"
         } else {
@@ -182,8 +185,8 @@ mod linux {
             Layer::new("rlimits", true, "cpu time, file size, core dumps, open files and locked memory"),
             Layer::new(
                 "seccomp",
-                seccomp,
-                if seccomp {
+                filtered,
+                if filtered {
                     "refuses tracing, bpf, io_uring, keys, mounts, namespaces and more; no sockets but Unix ones without a network"
                 } else {
                     "none: this architecture has no filter"

@@ -9,8 +9,9 @@ use locus_core::Network;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, waitpid};
-use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
+use rustix::thread::{Gid, Uid};
 
+use super::confines::drop_capabilities;
 use super::root::{self, TMP, WORK};
 use super::view::View;
 use crate::signals::{self, Signals};
@@ -182,9 +183,7 @@ fn settle(
     if network == Network::Loopback {
         bring_up_loopback().named("the loopback interface can't be brought up")?;
     }
-    let none = CapabilitySet::empty();
-    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    rustix::thread::set_capabilities(None, none).named("capabilities can't be dropped")?;
+    drop_capabilities().named("capabilities can't be dropped")?;
     // Last: the kernel forgets it when a process changes what it may do.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).named("no signal at the parent's end")
 }

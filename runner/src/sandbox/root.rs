@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
+use super::DISK_BYTES;
 use super::view::{DEVICES, SHARED_MEMORY, SOURCES, SYSTEM, View};
 
 /// The folder that programs work in.
 pub const WORK: &str = "/work";
 /// The folder for temporary files.
 pub const TMP: &str = "/tmp";
-/// Bytes that each writable folder may hold.
-const DISK_BYTES: u64 = 64 << 20;
 /// Files and folders that each writable folder may hold.
 const DISK_INODES: u32 = 16384;
 

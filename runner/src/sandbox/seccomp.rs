@@ -164,7 +164,7 @@ pub struct Rules {
 /// # Errors
 /// When a filter can't be compiled, which is a fault of this file.
 pub fn filters(rules: Rules) -> io::Result<Option<Vec<BpfProgram>>> {
-    let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(None) };
+    let Some(arch) = architecture() else { return Ok(None) };
     let uncounted = if rules.counted { &[] } else { UNCOUNTED };
     let always = |calls: &[i64]| calls.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
     let mut refused = always(REFUSED);
@@ -199,6 +199,11 @@ pub fn filters(rules: Rules) -> io::Result<Option<Vec<BpfProgram>>> {
         compile(refused, libc::EPERM)?,
         [unknown(), compile(missing, libc::ENOSYS)?].concat(),
     ]))
+}
+
+/// This machine's, if the compiler of filters knows it.
+pub fn architecture() -> Option<TargetArch> {
+    TargetArch::try_from(std::env::consts::ARCH).ok()
 }
 
 /// Refuses every call past the last known one; another program may follow.
