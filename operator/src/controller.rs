@@ -20,13 +20,14 @@ use crate::sweep::sweep;
 /// The most CodeRuns that are worked on at one time.
 const CONCURRENCY: u16 = 64;
 
-/// Runs until the process is told to end. `pods` is the writer of the store that the operator reads; `woken`
+/// Runs until `stop` is there, and then until no CodeRun is being worked on. `pods` is the writer of the store that the operator reads; `woken`
 /// names CodeRuns whose link has news; `ready` is set once all CodeRuns and pods have been seen.
 pub async fn run(
     operator: Arc<Operator>,
     pods: Writer<Pod>,
     woken: UnboundedReceiver<ObjectRef<CodeRun>>,
     ready: Arc<AtomicBool>,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (runs, run_writer) = reflector::store::<CodeRun>();
     let (gone, forgotten) = futures::channel::mpsc::unbounded::<CodeRun>();
@@ -54,7 +55,7 @@ pub async fn run(
         .with_config(ControllerConfig::default().concurrency(CONCURRENCY))
         .watches_stream(pod_stream, |pod| run_of(&pod))
         .reconcile_on(woken)
-        .shutdown_on_signal()
+        .graceful_shutdown_on(stop)
         .run(reconcile, back_off, operator)
         .for_each(|result| async move {
             if let Err(error) = result {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::pod_view::Address;
+use crate::reconcile::Clock;
 use crate::runner_client::{Dialler, RunnerClient, RunnerError};
 
 /// How far a link is.
@@ -68,13 +69,14 @@ pub struct Links {
     wake: UnboundedSender<ObjectRef<CodeRun>>,
     /// The most bytes of each stream that a status may hold.
     capacity: usize,
+    clock: Clock,
 }
 
 impl Links {
     /// Links that dial with `dialler` and wake the reconciler when something happens.
     #[must_use]
-    pub fn new(dialler: Dialler, wake: UnboundedSender<ObjectRef<CodeRun>>, capacity: usize) -> Self {
-        Self { entries: Mutex::default(), dialler, wake, capacity }
+    pub fn new(dialler: Dialler, wake: UnboundedSender<ObjectRef<CodeRun>>, capacity: usize, clock: Clock) -> Self {
+        Self { entries: Mutex::default(), dialler, wake, capacity, clock }
     }
 
     /// How far the link of a run is, as long as it leads to this pod.
@@ -101,7 +103,7 @@ impl Links {
             return;
         }
         let state = Arc::new(Mutex::new(State {
-            link: Link::Dialling { since: Timestamp::now(), error: String::new() },
+            link: Link::Dialling { since: (self.clock)(), error: String::new() },
             transcript: Transcript::default(),
         }));
         let (orders, inbox) = mpsc::unbounded_channel();
@@ -112,6 +114,7 @@ impl Links {
             state: state.clone(),
             wake: self.wake.clone(),
             capacity: self.capacity,
+            clock: self.clock.clone(),
         };
         let task = tokio::spawn(attendant.attend(inbox)).abort_handle();
         let entry = Entry { pod_uid, state, orders, task };
@@ -159,6 +162,7 @@ struct Attendant {
     state: Arc<Mutex<State>>,
     wake: UnboundedSender<ObjectRef<CodeRun>>,
     capacity: usize,
+    clock: Clock,
 }
 
 impl Attendant {
@@ -223,7 +227,7 @@ impl Attendant {
                 // The runner keeps the run and replays its events: asking again loses and doubles nothing.
                 Err(error) => {
                     tracing::info!(coderun.name = %self.run.name, %error, "link to the runner broke, dialling again");
-                    self.tell(Link::Dialling { since: Timestamp::now(), error: error.to_string() });
+                    self.tell(Link::Dialling { since: (self.clock)(), error: error.to_string() });
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     self.connect().await;
                 }
@@ -237,7 +241,7 @@ impl Attendant {
         inbox: &mut mpsc::UnboundedReceiver<Order>,
     ) -> Result<Transcript, RunnerError> {
         self.client.start(assignment).await?;
-        self.tell(Link::Running { since: Timestamp::now() });
+        self.tell(Link::Running { since: (self.clock)() });
         let canceller = self.client.another();
         let (state, capacity) = (self.state.clone(), self.capacity);
         lock(&state).transcript = Transcript::default();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context as _;
 use clap::Parser;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use kube::{Api, Client};
@@ -17,11 +18,12 @@ use locus_operator::keys::Keys;
 use locus_operator::links::Links;
 use locus_operator::metrics::Metrics;
 use locus_operator::pod::RUNNER_PORT;
-use locus_operator::reconcile::Operator;
+use locus_operator::reconcile::{Clock, Operator};
 use locus_operator::runner_client::{Dialler, Route};
 use locus_operator::status::STATUS_BYTES;
 use locus_operator::users::Users;
 use locus_operator::{controller, server};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Runs CodeRuns: each in a pod of its own, once.
@@ -62,8 +64,10 @@ async fn main() -> anyhow::Result<()> {
     };
     let reporter = Reporter { controller: "locus-operator".into(), instance: std::env::var("HOSTNAME").ok() };
     let metrics = Arc::new(Metrics::default());
+    let clock: Clock = Arc::new(Timestamp::now);
     let operator = Arc::new(Operator {
-        links: Links::new(Dialler { route, keys: keys.clone() }, wake, STATUS_BYTES),
+        links: Links::new(Dialler { route, keys: keys.clone() }, wake, STATUS_BYTES, clock.clone()),
+        clock,
         recorder: Recorder::new(client.clone(), reporter),
         metrics: metrics.clone(),
         users: Users::default(),
@@ -81,8 +85,23 @@ async fn main() -> anyhow::Result<()> {
         .with_context(|| format!("{} can't be listened on: choose another address with --listen", flags.listen))?;
     let served = axum::serve(listener, server::router(metrics, ready.clone()));
     tokio::spawn(async move { served.await });
-    controller::run(operator, pod_writer, woken, ready).await;
+    controller::run(operator, pod_writer, woken, ready, told_to_stop()).await;
     Ok(())
+}
+
+async fn told_to_stop() {
+    let signals =
+        signal(SignalKind::terminate()).and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    match signals {
+        Ok((mut terminate, mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Then it ends by the signal itself.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn start_logs() {

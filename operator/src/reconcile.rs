@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -15,6 +15,7 @@ use kube::{Api, Client, Resource as _, ResourceExt as _};
 use locus_api::CodeRun;
 use locus_core::{Assignment, Limits, RunResult};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::keys::Keys;
@@ -57,7 +58,12 @@ pub struct Operator {
     pub recorder: Recorder,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// What tells the time.
+    pub clock: Clock,
 }
+
+/// What tells the time of the cluster.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Why a step failed. It is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +116,7 @@ impl Operator {
             let run = self.newest(&run);
             let (pod, pod_leaving) = self.observe_pod(&run).await?;
             let link = self.links.state(uid(&run));
-            let observed = Observed { run: &run, pod, pod_leaving, link, now: Timestamp::now() };
+            let observed = Observed { run: &run, pod, pod_leaving, link, now: (self.clock)() };
             let step = plan(&observed, &self.config);
             tracing::debug!(coderun.name = run.name_any(), coderun.namespace = run.namespace(), ?step);
             if let Some(wait) = self.apply(&run, step).await? {
@@ -161,14 +167,14 @@ impl Operator {
                 return Ok(Some(Duration::from_secs(1)));
             }
             Step::ReportWaiting { reason, message } => {
-                self.write_status(run, status::waiting(run, reason, &message, Timestamp::now())).await?;
+                self.write_status(run, status::waiting(run, reason, &message, (self.clock)())).await?;
             }
             Step::Dial(address) => {
                 self.links.dial(ObjectRef::from_obj(run), uid(run), address);
                 return Ok(Some(Duration::from_secs(10)));
             }
             Step::Claim { address, limits } => {
-                self.write_status(run, status::claim(run, &address, limits, Timestamp::now())).await?;
+                self.write_status(run, status::claim(run, &address, limits, (self.clock)())).await?;
             }
             Step::Start(assignment) => {
                 self.start(run, &assignment)?;
@@ -227,15 +233,12 @@ impl Operator {
 
     async fn report_queued(&self, run: &CodeRun, message: &str) -> Result<(), ReconcileError> {
         let told = run.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
-        let age = run
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .map_or(0, |time| Timestamp::now().duration_since(time.0).as_secs());
+        let age =
+            run.metadata.creation_timestamp.as_ref().map_or(0, |time| (self.clock)().duration_since(time.0).as_secs());
         if told || age < 2 {
             return Ok(());
         }
-        self.write_status(run, status::waiting(run, "Queued", message, Timestamp::now())).await
+        self.write_status(run, status::waiting(run, "Queued", message, (self.clock)())).await
     }
 
     fn start(&self, run: &CodeRun, assignment: &Assignment) -> Result<(), ReconcileError> {
@@ -251,7 +254,7 @@ impl Operator {
         let transcript = self.links.transcript(uid(run));
         let mut budget = status::STATUS_BYTES;
         loop {
-            let patch = status::finish(run, result, &transcript, Timestamp::now(), budget);
+            let patch = status::finish(run, result, &transcript, (self.clock)(), budget);
             match self.write_status(run, patch).await {
                 Err(error) if is_too_large(&error) && budget > SMALLEST_STATUS => budget /= 2,
                 other => break other?,
@@ -261,7 +264,7 @@ impl Operator {
             .metadata
             .creation_timestamp
             .as_ref()
-            .map_or(0.0, |time| Timestamp::now().duration_since(time.0).as_secs_f64());
+            .map_or(0.0, |time| (self.clock)().duration_since(time.0).as_secs_f64());
         self.metrics.run_ended(result.outcome.as_str(), age);
         tracing::info!(
             coderun.name = run.name_any(),

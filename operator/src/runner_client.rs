@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -82,6 +83,14 @@ pub enum Route {
     },
     /// Through the API server, from outside the cluster.
     PortForward(Box<Api<Pod>>),
+    /// Any other way: to runners that stand in the same process, say.
+    Custom(Arc<dyn Connect>),
+}
+
+/// A way to the runner of a pod.
+pub trait Connect: Send + Sync {
+    /// Opens a connection.
+    fn connect(&self, address: &Address) -> BoxFuture<'static, std::io::Result<Box<dyn Stream>>>;
 }
 
 /// A client of the runner in one pod, for one run.
@@ -134,6 +143,7 @@ impl RunnerClient {
                 let stream = forward.take_stream(RUNNER_PORT).ok_or_else(|| failed(&"no stream"))?;
                 Ok(Box::new(stream))
             }
+            Route::Custom(way) => way.connect(&self.address).await.map_err(|error| failed(&error)),
         }
     }
 
@@ -244,6 +254,6 @@ fn text(bytes: &Bytes) -> String {
 }
 
 /// A connection to a runner, whatever way it takes.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

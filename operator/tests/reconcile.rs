@@ -187,7 +187,8 @@ impl World {
         let (wake, _) = futures::channel::mpsc::unbounded();
         let dialler = Dialler { route: Route::Direct { port: address.port() }, keys: keys.clone() };
         let operator = Operator {
-            links: Links::new(dialler, wake, 1 << 20),
+            links: Links::new(dialler, wake, 1 << 20, Arc::new(k8s_openapi::jiff::Timestamp::now)),
+            clock: Arc::new(k8s_openapi::jiff::Timestamp::now),
             recorder: Recorder::new(client.clone(), Reporter::from("test")),
             metrics: Arc::new(Metrics::default()),
             users: Users::default(),
