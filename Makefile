@@ -37,8 +37,7 @@ kind: images ## a whole working Locus: cluster, images, chart
 	helm upgrade --install --kube-context kind-$(CLUSTER) --wait --timeout 3m locus charts/locus
 
 crds: ## generate crds/ and the chart's copy from the types
-	cargo run -q -p locus-api --bin crdgen > crds/coderuns.locus.dev.yaml
-	cp crds/*.yaml charts/locus/files/crds/
+	cargo run -q -p locus-api --bin crdgen -- crds charts/locus/files/crds
 
 bench: ## time a CodeRun against a plain Job on the current cluster
 	cargo run -p locus-e2e --bin bench

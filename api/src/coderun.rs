@@ -212,7 +212,7 @@ pub fn crd() -> CustomResourceDefinition {
 
 /// Takes the widths of numbers (`uint32`) out of the schema: the API server knows no such formats, warns of
 /// each, and the bounds say the same.
-fn without_number_formats(crd: &mut CustomResourceDefinition) {
+pub(crate) fn without_number_formats(crd: &mut CustomResourceDefinition) {
     fn strip(value: &mut serde_json::Value) {
         match value {
             serde_json::Value::Object(map) => {

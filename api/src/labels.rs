@@ -18,3 +18,9 @@ pub const OPERATOR: &str = "locus-operator";
 pub const COMPONENT: &str = "app.kubernetes.io/component";
 /// The value of [`COMPONENT`] on run pods.
 pub const RUNNER: &str = "runner";
+/// The name of the Pool that a waiting pod was made for.
+pub const POOL: &str = "locus.dev/pool";
+/// What the pod was made from, shortened: a waiting pod with another value is replaced.
+pub const TEMPLATE: &str = "locus.dev/template";
+/// On a CodeRun, whoever of its namespace's users it is for: runs are taken in turn among them.
+pub const CLIENT: &str = "locus.dev/client";
