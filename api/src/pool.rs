@@ -1,4 +1,5 @@
 //! `Pool`: pods that wait for the runs of a language.
+#![allow(clippy::duplicated_attributes, reason = "two columns of a table may be of one type")]
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -23,14 +24,14 @@ pub const READY: &str = "Ready";
     category = "locus",
     derive = "PartialEq",
     doc = "Pods that wait for the runs of a language, each with its runner ready. A run takes a pod and no other run gets it.",
-    scale(spec_replicas_path = ".spec.size", status_replicas_path = ".status.ready"),
     printcolumn(name = "Language", type_ = "string", json_path = ".spec.language"),
     printcolumn(name = "Wanted", type_ = "integer", json_path = ".spec.size"),
     printcolumn(name = "Ready", type_ = "integer", json_path = ".status.ready"),
     printcolumn(name = "Claimed", type_ = "integer", json_path = ".status.claimed"),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
     printcolumn(name = "Image", type_ = "string", json_path = ".status.image", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    scale(spec_replicas_path = ".spec.size", status_replicas_path = ".status.ready")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.minFree) || self.minFree <= self.size")

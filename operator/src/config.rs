@@ -7,6 +7,8 @@ use k8s_openapi::api::core::v1::Toleration;
 use locus_core::{Limits, Network};
 use serde::Deserialize;
 
+use crate::share::Concurrency;
+
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -38,6 +40,8 @@ pub struct Config {
     pub images: BTreeMap<String, String>,
     /// Limits of runs.
     pub limits: LimitBounds,
+    /// How many runs may go on at one time.
+    pub concurrency: Concurrency,
     /// How long things are kept.
     pub retention: Retention,
     /// Seconds after its creation at which a pod that has not started is given up.
@@ -68,6 +72,8 @@ pub struct Retention {
     pub maximum_finished: usize,
     /// Seconds that a runner keeps a result that nobody has acknowledged.
     pub linger_seconds: u32,
+    /// Seconds after which a waiting pod of a pool is replaced by a new one.
+    pub waiting_pod_seconds: u32,
 }
 
 /// A range of user ids.
@@ -130,6 +136,7 @@ impl Default for Config {
             run_namespace: "locus-runs".into(),
             images: locus_languages::all().iter().map(image).collect(),
             limits: LimitBounds::default(),
+            concurrency: Concurrency::default(),
             retention: Retention::default(),
             pod_start_seconds: 300,
             uids: UidRange::default(),
@@ -146,7 +153,7 @@ impl Default for LimitBounds {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { ttl_seconds: 3600, maximum_finished: 1000, linger_seconds: 3600 }
+        Self { ttl_seconds: 3600, maximum_finished: 1000, linger_seconds: 3600, waiting_pod_seconds: 86_400 }
     }
 }
 

@@ -1,36 +1,38 @@
-//! Watches CodeRuns and run pods, and wakes [`Operator::reconcile`] when one of them changes.
+//! Watches CodeRuns, run pods and pools, and wakes [`Operator::reconcile`] when one of them changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use futures::channel::mpsc::UnboundedReceiver;
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, watcher};
-use kube::runtime::{WatchStreamExt as _, reflector::store::Writer};
 use kube::{Api, ResourceExt as _};
-use locus_api::{CodeRun, labels};
+use locus_api::{CodeRun, Pool, labels};
 
-use crate::reconcile::{Operator, ReconcileError, slim};
+use crate::plan::is_finished;
+use crate::pools;
+use crate::reconcile::{Inputs, Operator, ReconcileError, slim};
 use crate::sweep::sweep;
 
 /// The most CodeRuns that are worked on at one time.
 const CONCURRENCY: u16 = 64;
 
-/// Runs until `stop` is there, and then until no CodeRun is being worked on. `pods` is the writer of the store that the operator reads; `woken`
-/// names CodeRuns whose link has news; `ready` is set once all CodeRuns and pods have been seen.
+/// Runs until `stop` is there, and then until no CodeRun is being worked on. `ready` is set once all CodeRuns, pods and
+/// pools have been seen.
 pub async fn run(
     operator: Arc<Operator>,
-    pods: Writer<Pod>,
-    woken: UnboundedReceiver<ObjectRef<CodeRun>>,
+    inputs: Inputs,
     ready: Arc<AtomicBool>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (runs, run_writer) = reflector::store::<CodeRun>();
-    let (gone, forgotten) = futures::channel::mpsc::unbounded::<CodeRun>();
+    let (pools, pool_writer) = reflector::store::<Pool>();
+    let (gone, forgotten) = unbounded::<CodeRun>();
     let run_stream = watcher(Api::<CodeRun>::all(operator.client.clone()), watcher::Config::default())
         .default_backoff()
         .modify(slim)
@@ -41,20 +43,45 @@ pub async fn run(
         })
         .reflect(run_writer)
         .touched_objects();
+    let watching = operator.clone();
     let pod_stream = watcher(
         Api::<Pod>::namespaced(operator.client.clone(), &operator.config.run_namespace),
         watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::OPERATOR)),
     )
     .default_backoff()
     .modify(|pod| pod.metadata.managed_fields = None)
-    .reflect(pods)
+    .reflect(inputs.pods)
+    .inspect(move |event| match event {
+        Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => watching.standbys.see(pod),
+        Ok(watcher::Event::Delete(pod)) => watching.standbys.forget(pod),
+        Ok(watcher::Event::InitDone) => {
+            let pods = watching.pods.state();
+            watching.standbys.keep_only(|uid| pods.iter().any(|pod| pod.metadata.uid.as_deref() == Some(uid)));
+        }
+        _ => {}
+    })
+    .touched_objects();
+    let pool_stream = watcher(
+        Api::<Pool>::namespaced(operator.client.clone(), &operator.config.run_namespace),
+        watcher::Config::default(),
+    )
+    .default_backoff()
+    .reflect(pool_writer)
     .touched_objects();
 
-    let chores = tokio::spawn(chores(operator.clone(), runs.clone(), forgotten, ready));
+    let chores = tokio::spawn(chores(operator.clone(), runs.clone(), pools, forgotten, ready));
+    let pools_changed = operator.pools_changed.clone();
+    let pools_seen = tokio::spawn(pool_stream.for_each(move |_| {
+        pools_changed.notify_one();
+        std::future::ready(())
+    }));
+    let desk = operator.clone();
     Controller::for_stream(run_stream, runs)
         .with_config(ControllerConfig::default().concurrency(CONCURRENCY))
-        .watches_stream(pod_stream, |pod| run_of(&pod))
-        .reconcile_on(woken)
+        .watches_stream(pod_stream, move |pod| {
+            run_of(&pod).or_else(|| desk.desk.run_with(pod.metadata.uid.as_deref()?))
+        })
+        .reconcile_on(inputs.woken)
         .graceful_shutdown_on(stop)
         .run(reconcile, back_off, operator)
         .for_each(|result| async move {
@@ -64,6 +91,7 @@ pub async fn run(
         })
         .await;
     chores.abort();
+    pools_seen.abort();
 }
 
 async fn reconcile(run: Arc<CodeRun>, operator: Arc<Operator>) -> Result<Action, ReconcileError> {
@@ -81,15 +109,19 @@ fn back_off(run: Arc<CodeRun>, error: &ReconcileError, operator: Arc<Operator>) 
     Action::requeue(Duration::from_secs(2))
 }
 
-/// What runs beside reconciling: forgetting CodeRuns that are deleted, and the sweep.
+/// What runs beside reconciling: forgetting CodeRuns that are deleted, pools, and the sweep.
 async fn chores(
     operator: Arc<Operator>,
     runs: Store<CodeRun>,
-    mut forgotten: futures::channel::mpsc::UnboundedReceiver<CodeRun>,
+    pools: Store<Pool>,
+    mut forgotten: UnboundedReceiver<CodeRun>,
     ready: Arc<AtomicBool>,
 ) {
     filled(&runs).await;
     filled(&operator.pods).await;
+    filled(&pools).await;
+    let unfinished: Vec<_> = runs.state().into_iter().filter(|run| !is_finished(run)).collect();
+    operator.desk.open(&unfinished, (operator.clock)());
     ready.store(true, Ordering::Relaxed);
     tracing::info!(coderuns = runs.state().len(), pods = operator.pods.state().len(), "watching");
     let forget = async {
@@ -99,7 +131,7 @@ async fn chores(
             }
         }
     };
-    tokio::join!(forget, sweep(&operator, &runs));
+    tokio::join!(forget, sweep(&operator, &runs), pools::run(&operator, &pools, &runs));
 }
 
 /// Waits until a store has been filled. A store wakes only one of those who wait for it, and the controller waits

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod controller;
+pub mod desk;
 mod fit;
 pub mod keys;
 pub mod links;
@@ -10,9 +11,13 @@ pub mod metrics;
 pub mod plan;
 pub mod pod;
 pub mod pod_view;
+pub mod pool_plan;
+pub mod pools;
 pub mod reconcile;
 pub mod runner_client;
 pub mod server;
+pub mod share;
+pub mod standby;
 pub mod status;
 mod sweep;
 pub mod users;

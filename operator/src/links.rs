@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use locus_api::CodeRun;
 use locus_core::Transcript;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::pod_view::Address;
@@ -46,12 +46,13 @@ pub enum Link {
 enum Order {
     Start(bytes::Bytes),
     Cancel,
-    Acknowledge(tokio::sync::oneshot::Sender<()>),
+    Acknowledge(tokio::sync::oneshot::Sender<bool>),
 }
 
 struct Entry {
     pod_uid: String,
     state: Arc<Mutex<State>>,
+    news: Arc<Notify>,
     orders: mpsc::UnboundedSender<Order>,
     task: AbortHandle,
 }
@@ -60,6 +61,8 @@ struct State {
     link: Link,
     /// What the run has written so far, kept in case its pod dies.
     transcript: Transcript,
+    /// Whether the reconciler waits for news right now: then it need not be woken.
+    watched: bool,
 }
 
 /// All links of this operator.
@@ -96,28 +99,32 @@ impl Links {
         entries.get(run_uid).map(|entry| read(&lock(&entry.state)))
     }
 
-    /// Dials the runner of a run's pod; a link that leads there already stays.
-    pub fn dial(&self, run: ObjectRef<CodeRun>, run_uid: &str, address: Address) {
+    /// Dials the runner of a run's pod, unless there is an open connection to it; a link that leads there already stays.
+    pub fn dial(&self, run: ObjectRef<CodeRun>, run_uid: &str, address: Address, open: Option<RunnerClient>) {
         let mut entries = lock(&self.entries);
         if entries.get(run_uid).is_some_and(|entry| entry.pod_uid == address.pod_uid) {
             return;
         }
-        let state = Arc::new(Mutex::new(State {
-            link: Link::Dialling { since: (self.clock)(), error: String::new() },
-            transcript: Transcript::default(),
-        }));
+        let open = open.filter(RunnerClient::is_open).map(|client| client.for_run(run_uid.to_owned()));
+        let link = match open {
+            Some(_) => Link::Connected,
+            None => Link::Dialling { since: (self.clock)(), error: String::new() },
+        };
+        let state = Arc::new(Mutex::new(State { link, transcript: Transcript::default(), watched: false }));
         let (orders, inbox) = mpsc::unbounded_channel();
+        let news = Arc::<Notify>::default();
         let pod_uid = address.pod_uid.clone();
         let attendant = Attendant {
             run,
-            client: RunnerClient::new(self.dialler.clone(), address, run_uid.to_owned()),
+            news: news.clone(),
+            client: open.unwrap_or_else(|| RunnerClient::new(self.dialler.clone(), address, run_uid.to_owned())),
             state: state.clone(),
             wake: self.wake.clone(),
             capacity: self.capacity,
             clock: self.clock.clone(),
         };
         let task = tokio::spawn(attendant.attend(inbox)).abort_handle();
-        let entry = Entry { pod_uid, state, orders, task };
+        let entry = Entry { pod_uid, state, news, orders, task };
         if let Some(old) = entries.insert(run_uid.to_owned(), entry) {
             old.task.abort();
         }
@@ -128,17 +135,37 @@ impl Links {
         self.order(run_uid, Order::Start(assignment));
     }
 
+    /// Waits for what comes of a start, but not longer than `time`. A short program has ended by then, and its result is
+    /// written without another turn in the controller's queue.
+    pub async fn news(&self, run_uid: &str, time: Duration) {
+        let (state, news) = match lock(&self.entries).get(run_uid) {
+            Some(entry) => (entry.state.clone(), entry.news.clone()),
+            None => return,
+        };
+        {
+            let mut state = lock(&state);
+            if !matches!(state.link, Link::Connected | Link::Running { .. }) {
+                return;
+            }
+            state.watched = true;
+        }
+        let _ = tokio::time::timeout(time, news.notified()).await;
+        lock(&state).watched = false;
+    }
+
     /// Asks the runner to stop the run.
     pub fn cancel(&self, run_uid: &str) {
         self.order(run_uid, Order::Cancel);
     }
 
-    /// Tells the runner that its result is safe, and ends the link. Best effort: the runner ends by itself too.
-    pub async fn acknowledge(&self, run_uid: &str) {
+    /// Tells the runner that its result is safe, and ends the link; whether the runner has heard it. It ends by itself
+    /// too, only later.
+    pub async fn acknowledge(&self, run_uid: &str) -> bool {
         let (done, told) = tokio::sync::oneshot::channel();
         self.order(run_uid, Order::Acknowledge(done));
-        let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
+        let heard = tokio::time::timeout(Duration::from_secs(1), told).await;
         self.drop_link(run_uid);
+        matches!(heard, Ok(Ok(true)))
     }
 
     /// Ends the link, if there is one.
@@ -158,6 +185,7 @@ impl Links {
 
 struct Attendant {
     run: ObjectRef<CodeRun>,
+    news: Arc<Notify>,
     client: RunnerClient,
     state: Arc<Mutex<State>>,
     wake: UnboundedSender<ObjectRef<CodeRun>>,
@@ -167,8 +195,10 @@ struct Attendant {
 
 impl Attendant {
     async fn attend(mut self, mut inbox: mpsc::UnboundedReceiver<Order>) {
-        self.connect().await;
-        self.tell(Link::Connected);
+        if !self.client.is_open() {
+            self.connect().await;
+            self.tell(Link::Connected);
+        }
         let mut assignment = None;
         while let Some(order) = inbox.recv().await {
             match order {
@@ -177,15 +207,14 @@ impl Attendant {
                     break;
                 }
                 Order::Cancel => {}
-                Order::Acknowledge(done) => drop(done.send(())),
+                Order::Acknowledge(done) => drop(done.send(false)),
             }
         }
         let Some(assignment) = assignment else { return };
         if self.start_and_follow(&assignment, &mut inbox).await {
             while let Some(order) = inbox.recv().await {
                 if let Order::Acknowledge(done) = order {
-                    let _ = self.client.acknowledge().await;
-                    let _ = done.send(());
+                    let _ = done.send(self.client.acknowledge().await.is_ok());
                 }
             }
         }
@@ -196,7 +225,7 @@ impl Attendant {
         let mut pause = Duration::from_millis(5);
         loop {
             match self.client.connect().await {
-                Ok(()) => return,
+                Ok(_) => return,
                 Err(error) => {
                     if let Link::Dialling { error: last, .. } = &mut lock(&self.state).link {
                         *last = error.to_string();
@@ -241,7 +270,8 @@ impl Attendant {
         inbox: &mut mpsc::UnboundedReceiver<Order>,
     ) -> Result<Transcript, RunnerError> {
         self.client.start(assignment).await?;
-        self.tell(Link::Running { since: (self.clock)() });
+        // Nothing follows from it, so nobody is told.
+        lock(&self.state).link = Link::Running { since: (self.clock)() };
         let canceller = self.client.another();
         let (state, capacity) = (self.state.clone(), self.capacity);
         lock(&state).transcript = Transcript::default();
@@ -252,7 +282,7 @@ impl Attendant {
                 end = &mut follow => { end?; break }
                 order = inbox.recv() => match order {
                     Some(Order::Cancel) => { tokio::spawn(canceller.another().cancel()); }
-                    Some(Order::Acknowledge(done)) => drop(done.send(())),
+                    Some(Order::Acknowledge(done)) => drop(done.send(false)),
                     Some(Order::Start(_)) | None => {}
                 }
             }
@@ -262,12 +292,17 @@ impl Attendant {
     }
 
     fn tell(&self, link: Link) {
-        lock(&self.state).link = link;
-        let _ = self.wake.unbounded_send(self.run.clone());
+        let mut state = lock(&self.state);
+        state.link = link;
+        if state.watched {
+            self.news.notify_one();
+        } else {
+            let _ = self.wake.unbounded_send(self.run.clone());
+        }
     }
 }
 
 /// A panic elsewhere leaves plain data behind, which is still good.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

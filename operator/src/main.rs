@@ -3,25 +3,19 @@
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use clap::Parser;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector;
+use kube::runtime::events::Reporter;
 use kube::{Api, Client};
 use locus_operator::config::Config;
 use locus_operator::keys::Keys;
-use locus_operator::links::Links;
-use locus_operator::metrics::Metrics;
 use locus_operator::pod::RUNNER_PORT;
-use locus_operator::reconcile::{Clock, Operator};
+use locus_operator::reconcile::Operator;
 use locus_operator::runner_client::{Dialler, Route};
-use locus_operator::status::STATUS_BYTES;
-use locus_operator::users::Users;
 use locus_operator::{controller, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -54,8 +48,6 @@ async fn main() -> anyhow::Result<()> {
     let keys = Keys::read(&flags.signing_key.unwrap_or_else(default_key), flags.previous_key.as_deref())?;
     let keys = Arc::new(keys);
 
-    let (pods, pod_writer) = reflector::store::<Pod>();
-    let (wake, woken) = futures::channel::mpsc::unbounded();
     let route = if in_cluster {
         Route::Direct { port: RUNNER_PORT }
     } else {
@@ -63,29 +55,16 @@ async fn main() -> anyhow::Result<()> {
         Route::PortForward(Box::new(Api::namespaced(client.clone(), &config.run_namespace)))
     };
     let reporter = Reporter { controller: "locus-operator".into(), instance: std::env::var("HOSTNAME").ok() };
-    let metrics = Arc::new(Metrics::default());
-    let clock: Clock = Arc::new(Timestamp::now);
-    let operator = Arc::new(Operator {
-        links: Links::new(Dialler { route, keys: keys.clone() }, wake, STATUS_BYTES, clock.clone()),
-        clock,
-        recorder: Recorder::new(client.clone(), reporter),
-        metrics: metrics.clone(),
-        users: Users::default(),
-        written: Mutex::default(),
-        deleted: Mutex::default(),
-        client,
-        config,
-        keys,
-        pods,
-    });
+    let (operator, inputs) = Operator::new(client, config, Dialler { route, keys }, reporter, Arc::new(Timestamp::now));
+    let operator = Arc::new(operator);
 
     let ready = Arc::new(AtomicBool::new(false));
     let listener = tokio::net::TcpListener::bind(flags.listen)
         .await
         .with_context(|| format!("{} can't be listened on: choose another address with --listen", flags.listen))?;
-    let served = axum::serve(listener, server::router(metrics, ready.clone()));
+    let served = axum::serve(listener, server::router(operator.metrics.clone(), ready.clone()));
     tokio::spawn(async move { served.await });
-    controller::run(operator, pod_writer, woken, ready, told_to_stop()).await;
+    controller::run(operator, inputs, ready, told_to_stop()).await;
     Ok(())
 }
 

@@ -7,8 +7,10 @@ use locus_api::CodeRun;
 use locus_core::{Assignment, Limits, Outcome, RunRequest, RunResult};
 
 use crate::config::Config;
+use crate::desk::Place;
 use crate::links::Link;
 use crate::pod_view::{Address, Ending, PodView};
+use crate::share::Need;
 
 /// Seconds that a runner may be late, over the limits of its run.
 const GRACE_SECONDS: u32 = 60;
@@ -16,12 +18,17 @@ const GRACE_SECONDS: u32 = 60;
 /// Seconds after which a CodeRun that still waits is told so in its condition.
 const QUIET_SECONDS: i64 = 1;
 
+/// Seconds that a waiting pod's runner may take to answer again after its connection broke.
+const REDIAL_SECONDS: i64 = 3;
+
 /// What is known of a CodeRun and of what belongs to it.
 #[derive(Debug, Clone)]
 pub struct Observed<'a> {
     /// The CodeRun.
     pub run: &'a CodeRun,
-    /// The pod that it has claimed, or else the one made for it.
+    /// What the desk has given it.
+    pub place: Option<Place>,
+    /// The pod that it has claimed, or else the one that the desk gave it or that was made for it.
     pub pod: PodView,
     /// Whether that pod is being deleted.
     pub pod_leaving: bool,
@@ -36,7 +43,11 @@ pub struct Observed<'a> {
 pub enum Step {
     /// Nothing, until something changes or the time has passed.
     Wait(Duration),
-    /// Make the run's pod.
+    /// Ask for a pod.
+    Ask(Need),
+    /// Give back a pod that waited and has broken down meanwhile, and ask again.
+    AskAgain,
+    /// Make a pod for the run.
     CreatePod {
         /// The runner image.
         image: String,
@@ -61,6 +72,8 @@ pub enum Step {
         /// The limits in force.
         limits: Limits,
     },
+    /// Take the claim back: the pod's runner has accepted another run, so that this one has never started.
+    Unclaim,
     /// Hand the run to the runner.
     Start(Box<Assignment>),
     /// Ask the runner to stop the run.
@@ -97,42 +110,73 @@ fn unclaimed_run(observed: &Observed<'_>, assignment: &Assignment, image: String
     if cancel_requested(observed.run) {
         return finish(RunResult::failed(Outcome::Cancelled, "the run was cancelled before it started"));
     }
-    let limits = assignment.limits;
+    match &observed.place {
+        None => {
+            Step::Ask(Need { language: assignment.program.language.clone(), memory: assignment.bounds().memory_bytes })
+        }
+        Some(Place::Queued(why)) => wait(observed.run, observed.now, "Queued", format!("waiting for a pod: {why}")),
+        Some(Place::Warm(_)) => warm_run(observed, assignment),
+        Some(Place::Cold { since }) => cold_run(observed, *since, assignment, image, config),
+    }
+}
+
+/// A run that was given a pod which waited.
+fn warm_run(observed: &Observed<'_>, assignment: &Assignment) -> Step {
+    let PodView::Running(address) = &observed.pod else { return Step::AskAgain };
+    match &observed.link {
+        Link::None => Step::Dial(address.clone()),
+        Link::Connected => Step::Claim { address: address.clone(), limits: assignment.limits },
+        Link::Dialling { since, .. } if seconds(*since, observed.now) >= REDIAL_SECONDS => Step::AskAgain,
+        Link::Dialling { .. } => Step::Wait(Duration::from_secs(1)),
+        Link::Refused | Link::Running { .. } | Link::Finished(_) => Step::AskAgain,
+    }
+}
+
+/// A run that has a pod of its own, or is to get one. `since` is when it was given that right.
+fn cold_run(
+    observed: &Observed<'_>,
+    since: Timestamp,
+    assignment: &Assignment,
+    image: String,
+    config: &Config,
+) -> Step {
     let patience = i64::from(config.pod_start_seconds);
-    let age = observed.run.metadata.creation_timestamp.as_ref().map_or(0, |time| seconds(time.0, observed.now));
     match &observed.pod {
         PodView::Absent => Step::CreatePod { image, limits: assignment.bounds() },
         PodView::Waiting { since, message } if seconds(*since, observed.now) >= patience => finish(RunResult::failed(
             Outcome::PodRejected,
             format!("no node started the pod within {patience} s: {message}"),
         )),
-        PodView::Waiting { message, .. } => wait_for_the_pod(observed, age, message),
-        PodView::Ended(ending) if ending.replaceable && age < patience => {
-            if observed.pod_leaving {
-                Step::Wait(Duration::from_secs(1))
-            } else {
-                Step::ReplacePod
-            }
+        PodView::Waiting { message, .. } => {
+            wait(observed.run, observed.now, "PodPending", format!("waiting for the pod: {message}"))
+        }
+        PodView::Ended(ending) if ending.replaceable && seconds(since, observed.now) < patience => {
+            if observed.pod_leaving { Step::Wait(Duration::from_secs(1)) } else { Step::ReplacePod }
         }
         PodView::Stuck(ending) | PodView::Ended(ending) => finish(ended(ending)),
         PodView::Leaving { .. } => Step::Wait(Duration::from_secs(1)),
         PodView::Running(address) => match &observed.link {
             Link::None => Step::Dial(address.clone()),
-            Link::Connected => Step::Claim { address: address.clone(), limits },
+            Link::Connected => Step::Claim { address: address.clone(), limits: assignment.limits },
             Link::Dialling { since, error } if seconds(*since, observed.now) >= patience => {
                 finish(RunResult::failed(Outcome::RunnerFailed, format!("the runner can't be reached: {error}")))
             }
-            Link::Dialling { error, .. } => wait_for_the_pod(observed, age, error),
+            Link::Dialling { error, .. } => {
+                wait(observed.run, observed.now, "PodPending", format!("waiting for the pod: {error}"))
+            }
             Link::Refused => Step::ReplacePod,
             Link::Running { .. } | Link::Finished(_) => Step::Wait(Duration::from_secs(1)),
         },
     }
 }
 
-fn wait_for_the_pod(observed: &Observed<'_>, age: i64, message: &str) -> Step {
-    let told = observed.run.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
+/// A run that waits for longer than a moment is told so, once for each reason.
+#[must_use]
+pub fn wait(run: &CodeRun, now: Timestamp, reason: &'static str, message: String) -> Step {
+    let told = run.status.iter().flat_map(|status| &status.conditions).any(|condition| condition.reason == reason);
+    let age = run.metadata.creation_timestamp.as_ref().map_or(0, |time| seconds(time.0, now));
     if age > QUIET_SECONDS && !told {
-        return Step::ReportWaiting { reason: "PodPending", message: format!("waiting for the pod: {message}") };
+        return Step::ReportWaiting { reason, message };
     }
     Step::Wait(Duration::from_secs(if told { 10 } else { 1 }))
 }
@@ -154,9 +198,7 @@ fn claimed_run(observed: &Observed<'_>, assignment: Assignment) -> Step {
         PodView::Running(address) => match &observed.link {
             Link::None => Step::Dial(address.clone()),
             Link::Connected => Step::Start(Box::new(assignment)),
-            Link::Refused => {
-                finish(RunResult::failed(Outcome::RunnerFailed, "the pod that had the run has accepted another one"))
-            }
+            Link::Refused => Step::Unclaim,
             Link::Dialling { since, error } if seconds(*since, observed.now) >= patience => {
                 finish(RunResult::failed(Outcome::RunnerFailed, format!("the runner can't be reached: {error}")))
             }
@@ -242,6 +284,7 @@ mod tests {
 
     use super::{Observed, Step, plan};
     use crate::config::Config;
+    use crate::desk::Place;
     use crate::links::Link;
     use crate::pod_view::{Address, Ending, PodView};
 
@@ -262,8 +305,13 @@ mod tests {
         .expect("a CodeRun")
     }
 
+    /// The step of a run that has or may have a pod of its own.
     fn step(run: &CodeRun, pod: PodView, link: Link, at: i64) -> Step {
-        plan(&Observed { run, pod, pod_leaving: false, link, now: now(at) }, &Config::default())
+        step_at(run, Some(Place::Cold { since: now(0) }), pod, link, at)
+    }
+
+    fn step_at(run: &CodeRun, place: Option<Place>, pod: PodView, link: Link, at: i64) -> Step {
+        plan(&Observed { run, place, pod, pod_leaving: false, link, now: now(at) }, &Config::default())
     }
 
     fn running() -> PodView {
@@ -301,6 +349,45 @@ mod tests {
         assert_eq!((assignment.uid.as_str(), assignment.program.language.as_str()), ("u1", "python"));
         let link = finished(RunResult::failed(Outcome::NonZeroExit, "status 3"));
         assert_eq!(outcome(&step(&claimed, running(), link, 0)), Some(Outcome::NonZeroExit));
+    }
+
+    #[test]
+    fn a_run_asks_for_a_pod_and_is_told_when_it_waits_for_one() {
+        let new = run(&json!({}), &json!({"phase": "Pending"}));
+        let Step::Ask(need) = step_at(&new, None, PodView::Absent, Link::None, 0) else { panic!("it asks") };
+        assert_eq!((need.language.as_str(), need.memory), ("python", 256 << 20));
+        let queued = Some(Place::Queued("40 runs go on".into()));
+        let at = |second| step_at(&new, queued.clone(), PodView::Absent, Link::None, second);
+        assert_eq!(at(1), Step::Wait(Duration::from_secs(1)));
+        assert!(
+            matches!(at(2), Step::ReportWaiting { reason: "Queued", message } if message.contains("40 runs go on"))
+        );
+    }
+
+    #[test]
+    fn a_run_with_a_pod_that_waited_claims_it_or_asks_again() {
+        let new = run(&json!({}), &json!({"phase": "Pending"}));
+        let warm = |pod, link, at| step_at(&new, Some(Place::Warm(address())), pod, link, at);
+        assert_eq!(warm(running(), Link::None, 0), Step::Dial(address()));
+        assert!(matches!(warm(running(), Link::Connected, 0), Step::Claim { .. }));
+        let broken = || Link::Dialling { since: now(0), error: "reset".into() };
+        assert!(matches!(warm(running(), broken(), 2), Step::Wait(_)));
+        assert_eq!(warm(running(), broken(), 3), Step::AskAgain);
+        for gone in [PodView::Absent, PodView::Ended(ending(Outcome::NodeLost, true))] {
+            assert_eq!(warm(gone, Link::Connected, 0), Step::AskAgain);
+        }
+    }
+
+    #[test]
+    fn only_the_runners_refusal_takes_a_claim_back() {
+        let claimed = run(&json!({}), &claimed());
+        assert_eq!(step(&claimed, running(), Link::Refused, 0), Step::Unclaim);
+        let pods = [PodView::Absent, running(), PodView::Ended(ending(Outcome::NodeLost, true))];
+        for pod in pods {
+            for link in [Link::None, Link::Connected, Link::Dialling { since: now(0), error: String::new() }] {
+                assert_ne!(step(&claimed, pod.clone(), link, 0), Step::Unclaim);
+            }
+        }
     }
 
     #[test]

@@ -23,15 +23,32 @@ const RUNNER_BYTES: u64 = 32 << 20;
 /// Seconds after which a pod leaves a node that does not answer.
 const UNREACHABLE_SECONDS: i64 = 30;
 
-/// The run that a pod is made for.
+/// What a pod is made for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// One CodeRun.
+    Run {
+        /// The CodeRun's UID.
+        uid: &'a str,
+        /// The CodeRun's namespace.
+        namespace: &'a str,
+        /// The CodeRun's name.
+        name: &'a str,
+    },
+    /// Whatever run takes it first.
+    Pool {
+        /// The pool's name.
+        pool: &'a str,
+        /// The pod's name.
+        pod: &'a str,
+    },
+}
+
+/// What a pod is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct PodRequest<'a> {
-    /// The CodeRun's UID.
-    pub run_uid: &'a str,
-    /// The CodeRun's namespace.
-    pub run_namespace: &'a str,
-    /// The CodeRun's name.
-    pub run_name: &'a str,
+    /// What it is for.
+    pub purpose: Purpose<'a>,
     /// The runner image.
     pub image: &'a str,
     /// Limits that have room for all steps of the run.
@@ -42,37 +59,59 @@ pub struct PodRequest<'a> {
     pub public_keys: &'a str,
 }
 
-/// The name of a run's pod. It is derived from the UID, so that two operators, or one that forgot,
+/// The name of the pod that is made for a run. It is derived from the UID, so that two operators, or one that forgot,
 /// can't make two pods for a run.
 #[must_use]
 pub fn name(run_uid: &str) -> String {
     format!("run-{run_uid}")
 }
 
-/// The pod of a run.
+/// The pod.
 #[must_use]
 pub fn build(request: PodRequest<'_>, config: &Config) -> Pod {
+    let mut labels = map([(labels::MANAGED_BY, labels::OPERATOR), (labels::COMPONENT, labels::RUNNER)]);
+    let mut annotations = map([
+        (labels::PUBLIC_KEY, request.public_keys),
+        // A run can't be moved: an autoscaler that removes its node would end it.
+        ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+    ]);
+    let name = match request.purpose {
+        Purpose::Run { uid, namespace, name: run } => {
+            labels.extend(map([(labels::CODERUN_UID, uid), (labels::CODERUN_NAMESPACE, namespace)]));
+            annotations.extend(map([(labels::CODERUN_NAME, run)]));
+            name(uid)
+        }
+        Purpose::Pool { pool, pod } => {
+            let template = template(request.image, request.limits, request.public_keys, config);
+            labels.extend(map([(labels::POOL, pool), (labels::TEMPLATE, &template)]));
+            pod.to_owned()
+        }
+    };
     Pod {
         metadata: ObjectMeta {
-            name: Some(name(request.run_uid)),
+            name: Some(name),
             namespace: Some(config.run_namespace.clone()),
-            labels: Some(map([
-                (labels::MANAGED_BY, labels::OPERATOR),
-                (labels::COMPONENT, labels::RUNNER),
-                (labels::CODERUN_UID, request.run_uid),
-                (labels::CODERUN_NAMESPACE, request.run_namespace),
-            ])),
-            annotations: Some(map([
-                (labels::CODERUN_NAME, request.run_name),
-                (labels::PUBLIC_KEY, request.public_keys),
-                // A run can't be moved: an autoscaler that removes its node would end it.
-                ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
-            ])),
+            labels: Some(labels),
+            annotations: Some(annotations),
             ..ObjectMeta::default()
         },
         spec: Some(spec(request, config)),
         status: None,
     }
+}
+
+/// What the pods of a pool are made from, in a few letters: the same for all that differ in name and user only.
+///
+/// # Panics
+/// Never: a pod's spec serializes.
+#[must_use]
+pub fn template(image: &str, limits: Limits, public_keys: &str, config: &Config) -> String {
+    let purpose = Purpose::Pool { pool: "", pod: "" };
+    let spec = spec(PodRequest { purpose, image, limits, user: 0, public_keys }, config);
+    let text = serde_json::to_vec(&spec).expect("a pod's spec serializes");
+    let mut digest = locus_core::token::body_digest(&text);
+    digest.truncate(16);
+    digest
 }
 
 fn spec(request: PodRequest<'_>, config: &Config) -> PodSpec {
@@ -83,7 +122,8 @@ fn spec(request: PodRequest<'_>, config: &Config) -> PodSpec {
         restart_policy: Some("Never".into()),
         // The runner keeps the run's own deadline; this one ends a pod whose runner or operator is gone.
         active_deadline_seconds: Some(
-            i64::from(config.pod_start_seconds)
+            waiting_seconds(request.purpose, config)
+                + i64::from(config.pod_start_seconds)
                 + i64::from(request.limits.timeout_seconds)
                 + i64::from(config.retention.linger_seconds),
         ),
@@ -107,6 +147,14 @@ fn spec(request: PodRequest<'_>, config: &Config) -> PodSpec {
         }),
         volumes: Some(vec![memory_volume("work", settings.tmp_bytes), memory_volume("tmp", settings.tmp_bytes)]),
         ..PodSpec::default()
+    }
+}
+
+/// Seconds that a pod may wait for a run.
+fn waiting_seconds(purpose: Purpose<'_>, config: &Config) -> i64 {
+    match purpose {
+        Purpose::Run { .. } => 0,
+        Purpose::Pool { .. } => i64::from(config.retention.waiting_pod_seconds),
     }
 }
 
@@ -194,19 +242,16 @@ fn quantities<const N: usize>(pairs: [(&str, &String); N]) -> BTreeMap<String, Q
 mod tests {
     use locus_core::Limits;
 
-    use super::{PodRequest, build};
+    use super::{PodRequest, Purpose, build};
     use crate::config::Config;
 
     fn pod(config: &Config) -> serde_json::Value {
-        let request = PodRequest {
-            run_uid: "u1",
-            run_namespace: "team",
-            run_name: "hello",
-            image: "image:1",
-            limits: Limits::DEFAULT,
-            user: 100_007,
-            public_keys: "key",
-        };
+        build_for(Purpose::Run { uid: "u1", namespace: "team", name: "hello" }, config)
+    }
+
+    fn build_for(purpose: Purpose<'_>, config: &Config) -> serde_json::Value {
+        let request =
+            PodRequest { purpose, image: "image:1", limits: Limits::DEFAULT, user: 100_007, public_keys: "key" };
         serde_json::to_value(build(request, config)).expect("a pod serializes")
     }
 
@@ -259,5 +304,19 @@ mod tests {
         assert_eq!(pod["metadata"]["labels"]["locus.dev/coderun-uid"], "u1");
         assert_eq!(pod["metadata"]["labels"]["locus.dev/coderun-namespace"], "team");
         assert_eq!(pod["metadata"]["annotations"]["locus.dev/coderun-name"], "hello");
+    }
+
+    #[test]
+    fn a_pod_of_a_pool_names_no_run_and_tells_when_it_is_made_from_something_else() {
+        let mut config = Config::default();
+        let pool = |config: &Config, pod| build_for(Purpose::Pool { pool: "python", pod }, config);
+        let (one, other) = (pool(&config, "python-a"), pool(&config, "python-b"));
+        let label = |pod: &serde_json::Value, name: &str| pod["metadata"]["labels"][name].clone();
+        assert_eq!(label(&one, "locus.dev/pool"), "python");
+        assert!(!one.to_string().contains("coderun"));
+        assert_eq!(label(&one, "locus.dev/template"), label(&other, "locus.dev/template"));
+        assert_eq!(one["spec"]["activeDeadlineSeconds"], 86_400 + 300 + 30 + 3600);
+        config.pod.cpu_limit = "2".into();
+        assert_ne!(label(&pool(&config, "python-a"), "locus.dev/template"), label(&one, "locus.dev/template"));
     }
 }

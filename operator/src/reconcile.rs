@@ -2,28 +2,34 @@
 //! wait. Read this file first.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::channel::mpsc::UnboundedReceiver;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Event, EventType, Recorder};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use locus_api::CodeRun;
 use locus_core::{Assignment, Limits, RunResult};
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::desk::{self, Desk, Place};
 use crate::keys::Keys;
-use crate::links::Links;
+use crate::links::{Link, Links, lock};
 use crate::metrics::Metrics;
-use crate::plan::{Observed, Step, is_finished, plan};
-use crate::pod::{self, PodRequest};
+use crate::plan::{Observed, Step, is_finished, plan, wait};
+use crate::pod::{self, PodRequest, Purpose};
 use crate::pod_view::PodView;
+use crate::runner_client::Dialler;
+use crate::standby::Standbys;
 use crate::status;
 use crate::users::Users;
 
@@ -32,6 +38,9 @@ const STEPS: usize = 8;
 
 /// The time within which the watch shows that a pod is being deleted.
 const UNSEEN: Duration = Duration::from_secs(5);
+
+/// How long a run that was started is looked after without a turn for others: most have ended by then.
+const SHORT_RUN: Duration = Duration::from_millis(250);
 
 /// The smallest budget that a status is tried with.
 const SMALLEST_STATUS: usize = 16 * 1024;
@@ -44,8 +53,14 @@ pub struct Operator {
     pub config: Config,
     /// The signing keys.
     pub keys: Arc<Keys>,
-    /// The links to runners.
+    /// The links to runners that have a run.
     pub links: Links,
+    /// The pods that wait for one.
+    pub standbys: Arc<Standbys>,
+    /// Where runs ask for a pod.
+    pub desk: Desk,
+    /// Told when pools may have to be looked at.
+    pub pools_changed: Arc<Notify>,
     /// All run pods, as last seen.
     pub pods: Store<Pod>,
     /// The user ids of run pods.
@@ -106,7 +121,41 @@ impl ReconcileError {
     }
 }
 
+/// What [`crate::controller::run`] needs beside the operator.
+pub struct Inputs {
+    /// The writer of the store of pods that the operator reads.
+    pub pods: Writer<Pod>,
+    /// CodeRuns that something has happened to: their link has news, or they got a pod.
+    pub woken: UnboundedReceiver<ObjectRef<CodeRun>>,
+}
+
 impl Operator {
+    /// An operator that has seen nothing yet.
+    #[must_use]
+    pub fn new(client: Client, config: Config, dialler: Dialler, reporter: Reporter, clock: Clock) -> (Self, Inputs) {
+        let (pods, pod_writer) = reflector::store();
+        let (wake, woken) = futures::channel::mpsc::unbounded();
+        let pools_changed = Arc::<Notify>::default();
+        let standbys = Arc::new(Standbys::new(dialler.clone(), pools_changed.clone()));
+        let operator = Self {
+            keys: dialler.keys.clone(),
+            links: Links::new(dialler, wake.clone(), status::STATUS_BYTES, clock.clone()),
+            desk: Desk::new(standbys.clone(), config.concurrency, wake, pools_changed.clone()),
+            standbys,
+            pools_changed,
+            recorder: Recorder::new(client.clone(), reporter),
+            metrics: Arc::default(),
+            users: Users::default(),
+            written: Mutex::default(),
+            deleted: Mutex::default(),
+            client,
+            config,
+            pods,
+            clock,
+        };
+        (operator, Inputs { pods: pod_writer, woken })
+    }
+
     /// Takes the steps that can be taken for a CodeRun now.
     ///
     /// # Errors
@@ -114,9 +163,10 @@ impl Operator {
     pub async fn reconcile(&self, run: Arc<CodeRun>) -> Result<Action, ReconcileError> {
         for _ in 0..STEPS {
             let run = self.newest(&run);
-            let (pod, pod_leaving) = self.observe_pod(&run).await?;
+            let place = self.observe_place(&run);
+            let (pod, pod_leaving) = self.observe_pod(&run, place.as_ref()).await?;
             let link = self.links.state(uid(&run));
-            let observed = Observed { run: &run, pod, pod_leaving, link, now: (self.clock)() };
+            let observed = Observed { run: &run, place, pod, pod_leaving, link, now: (self.clock)() };
             let step = plan(&observed, &self.config);
             tracing::debug!(coderun.name = run.name_any(), coderun.namespace = run.namespace(), ?step);
             if let Some(wait) = self.apply(&run, step).await? {
@@ -128,7 +178,7 @@ impl Operator {
 
     /// The CodeRun as it is known best: the watch may lag behind our own last write.
     fn newest(&self, seen: &Arc<CodeRun>) -> Arc<CodeRun> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = lock(&self.written);
         match written.get(uid(seen)) {
             Some(ours) if version(ours) > version(seen) => ours.clone(),
             Some(_) => {
@@ -139,14 +189,31 @@ impl Operator {
         }
     }
 
+    /// What the desk has given to a run. It learns here of what the run has from an earlier operator, or from another.
+    fn observe_place(&self, run: &CodeRun) -> Option<Place> {
+        if is_finished(run) {
+            self.desk.leave(uid(run), (self.clock)());
+            return None;
+        }
+        if let Some(address) = desk::claim_of(run) {
+            self.desk.note_claim(run, address);
+        } else if self.desk.place(uid(run)).is_none() && self.seen_pod(&pod::name(uid(run))).is_some() {
+            self.desk.note_cold(run, (self.clock)());
+        }
+        self.desk.place(uid(run))
+    }
+
     /// The run's pod, and whether it is being deleted. That a claimed pod is gone is believed of the API server
     /// alone, since the run ends by it.
-    async fn observe_pod(&self, run: &CodeRun) -> Result<(PodView, bool), ReconcileError> {
-        let claimed = run.status.as_ref().and_then(|status| status.pod_uid.as_deref());
-        let name = pod::name(uid(run));
-        let key = ObjectRef::new(&name).within(&self.config.run_namespace);
-        let is_ours = |pod: &Pod| claimed.is_none() || pod.metadata.uid.as_deref() == claimed;
-        let mut pod = self.pods.get(&key).map(Arc::unwrap_or_clone);
+    async fn observe_pod(&self, run: &CodeRun, place: Option<&Place>) -> Result<(PodView, bool), ReconcileError> {
+        let claimed = desk::claim_of(run);
+        let expected = match place {
+            Some(Place::Warm(address)) => Some(address),
+            _ => claimed.as_ref(),
+        };
+        let name = expected.map_or_else(|| pod::name(uid(run)), |address| address.pod_name.clone());
+        let is_ours = |pod: &Pod| expected.is_none_or(|address| pod.metadata.uid.as_ref() == Some(&address.pod_uid));
+        let mut pod = self.seen_pod(&name).map(Arc::unwrap_or_clone);
         if claimed.is_some() && !is_finished(run) && !pod.as_ref().is_some_and(is_ours) {
             pod = self.pod_api().get_opt(&name).await.map_err(|source| failed("look-up of the pod", run, source))?;
         }
@@ -156,29 +223,55 @@ impl Operator {
         })
     }
 
+    /// A pod as last seen, unless it was deleted since.
+    fn seen_pod(&self, name: &str) -> Option<Arc<Pod>> {
+        let pod = self.pods.get(&ObjectRef::new(name).within(&self.config.run_namespace))?;
+        let deleted = lock(&self.deleted).get(name).is_some_and(|since| since.elapsed() < UNSEEN);
+        (!deleted || pod.metadata.deletion_timestamp.is_some()).then_some(pod)
+    }
+
     /// Takes a step; gives the time to wait for, when there is nothing more to do at once.
     async fn apply(&self, run: &CodeRun, step: Step) -> Result<Option<Duration>, ReconcileError> {
         match step {
             Step::Wait(time) => return Ok(Some(time)),
+            Step::Ask(need) => self.desk.ask(run, need, (self.clock)()),
+            Step::AskAgain => {
+                self.links.drop_link(uid(run));
+                self.desk.leave(uid(run), (self.clock)());
+            }
             Step::CreatePod { image, limits } => return self.create_pod(run, &image, limits).await.map(Some),
             Step::ReplacePod => {
                 self.links.drop_link(uid(run));
-                self.delete_pod(run).await?;
+                self.remove_own_pod(run, false).await?;
                 return Ok(Some(Duration::from_secs(1)));
             }
             Step::ReportWaiting { reason, message } => {
                 self.write_status(run, status::waiting(run, reason, &message, (self.clock)())).await?;
             }
             Step::Dial(address) => {
-                self.links.dial(ObjectRef::from_obj(run), uid(run), address);
-                return Ok(Some(Duration::from_secs(10)));
+                let open = self.standbys.connection(&address.pod_uid);
+                let was_open = open.is_some();
+                self.links.dial(ObjectRef::from_obj(run), uid(run), address, open);
+                if !was_open {
+                    return Ok(Some(Duration::from_secs(10)));
+                }
             }
             Step::Claim { address, limits } => {
                 self.write_status(run, status::claim(run, &address, limits, (self.clock)())).await?;
             }
+            Step::Unclaim => {
+                self.write_status(run, status::unclaim(run, (self.clock)())).await?;
+                self.links.drop_link(uid(run));
+                self.desk.leave(uid(run), (self.clock)());
+                // Nobody else is given a pod that was made for this run: one that refuses it is of no use.
+                self.remove_own_pod(run, false).await?;
+            }
             Step::Start(assignment) => {
                 self.start(run, &assignment)?;
-                return Ok(Some(Duration::from_secs(10)));
+                self.links.news(uid(run), SHORT_RUN).await;
+                if matches!(self.links.state(uid(run)), Link::Connected | Link::Running { .. }) {
+                    return Ok(Some(Duration::from_secs(1)));
+                }
             }
             Step::Cancel => {
                 self.links.cancel(uid(run));
@@ -186,8 +279,7 @@ impl Operator {
             }
             Step::Finish(result) => self.finish(run, &result).await?,
             Step::CleanUp => {
-                self.links.acknowledge(uid(run)).await;
-                self.delete_pod(run).await?;
+                self.clean_up(run).await?;
                 return Ok(Some(Duration::from_secs(10)));
             }
             Step::DeleteRun => {
@@ -203,9 +295,11 @@ impl Operator {
         let name = pod::name(uid(run));
         let pod = pod::build(
             PodRequest {
-                run_uid: uid(run),
-                run_namespace: run.metadata.namespace.as_deref().unwrap_or_default(),
-                run_name: run.metadata.name.as_deref().unwrap_or_default(),
+                purpose: Purpose::Run {
+                    uid: uid(run),
+                    namespace: run.metadata.namespace.as_deref().unwrap_or_default(),
+                    name: run.metadata.name.as_deref().unwrap_or_default(),
+                },
                 image,
                 limits,
                 user: self.users.assign(&name, &self.config.uids, &self.pods),
@@ -219,7 +313,10 @@ impl Operator {
             Ok(_) => Ok(Duration::from_secs(2)),
             Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(Duration::from_secs(1)),
             Err(kube::Error::Api(answer)) if answer.code == 403 && answer.message.contains("quota") => {
-                self.report_queued(run, &answer.message).await?;
+                let waits = wait(run, (self.clock)(), "Queued", answer.message);
+                if let Step::ReportWaiting { reason, message } = waits {
+                    self.write_status(run, status::waiting(run, reason, &message, (self.clock)())).await?;
+                }
                 Ok(Duration::from_secs(1))
             }
             Err(kube::Error::Api(answer)) if matches!(answer.code, 400 | 403 | 422) => {
@@ -229,16 +326,6 @@ impl Operator {
             }
             Err(source) => Err(failed("creation of the pod", run, source)),
         }
-    }
-
-    async fn report_queued(&self, run: &CodeRun, message: &str) -> Result<(), ReconcileError> {
-        let told = run.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
-        let age =
-            run.metadata.creation_timestamp.as_ref().map_or(0, |time| (self.clock)().duration_since(time.0).as_secs());
-        if told || age < 2 {
-            return Ok(());
-        }
-        self.write_status(run, status::waiting(run, "Queued", message, (self.clock)())).await
     }
 
     fn start(&self, run: &CodeRun, assignment: &Assignment) -> Result<(), ReconcileError> {
@@ -260,6 +347,7 @@ impl Operator {
                 other => break other?,
             }
         }
+        self.desk.leave(uid(run), (self.clock)());
         let age = run
             .metadata
             .creation_timestamp
@@ -301,27 +389,63 @@ impl Operator {
             .await
             .map_err(|source| failed("status", run, source))?;
         slim(&mut written);
-        let mut map = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut map = lock(&self.written);
         map.insert(uid(run).to_owned(), Arc::new(written));
         Ok(())
     }
 
-    async fn delete_pod(&self, run: &CodeRun) -> Result<(), ReconcileError> {
-        let name = pod::name(uid(run));
+    /// Acknowledges the result and removes the run's pods.
+    async fn clean_up(&self, run: &CodeRun) -> Result<(), ReconcileError> {
+        // After that the runner leaves by itself, and there is nothing to wait for.
+        let acknowledged = self.links.acknowledge(uid(run)).await;
+        self.remove_pods(run, acknowledged).await
+    }
+
+    /// Removes the pod that was made for a run, if there is one.
+    async fn remove_own_pod(&self, run: &CodeRun, at_once: bool) -> Result<(), ReconcileError> {
+        let own = pod::name(uid(run));
+        if self.seen_pod(&own).is_none() {
+            return Ok(());
+        }
+        let removed = self.remove_pod(&own, None, at_once).await;
+        removed.map_err(|source| failed("deletion of the pod", run, source))
+    }
+
+    /// Removes the pod that a run claimed, and the one that was made for it.
+    async fn remove_pods(&self, run: &CodeRun, at_once: bool) -> Result<(), ReconcileError> {
+        // Where another run has claimed the same pod it may be that one which runs there.
+        let claimed = desk::claim_of(run)
+            .filter(|claimed| claimed.pod_name != pod::name(uid(run)))
+            .filter(|claimed| at_once || self.desk.run_with(&claimed.pod_uid).is_none());
+        if let Some(claimed) = claimed.filter(|claimed| self.seen_pod(&claimed.pod_name).is_some()) {
+            let removed = self.remove_pod(&claimed.pod_name, Some(claimed.pod_uid), at_once).await;
+            removed.map_err(|source| failed("deletion of the pod", run, source))?;
+        }
+        self.remove_own_pod(run, at_once).await
+    }
+
+    /// Deletes a pod, once. `at_once` is for pods whose runner is about to leave by itself.
+    ///
+    /// # Errors
+    /// When the API server does not do it.
+    pub async fn remove_pod(&self, name: &str, pod_uid: Option<String>, at_once: bool) -> kube::Result<()> {
         {
-            let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut deleted = lock(&self.deleted);
             deleted.retain(|_, since| since.elapsed() < UNSEEN);
-            if deleted.contains_key(&name) {
+            if deleted.contains_key(name) {
                 return Ok(());
             }
-            deleted.insert(name.clone(), Instant::now());
+            deleted.insert(name.to_owned(), Instant::now());
         }
         self.metrics.write("pods", "delete");
-        let answer = self.pod_api().delete(&name, &DeleteParams::default()).await;
+        let same = Preconditions { uid: pod_uid, resource_version: None };
+        let params = DeleteParams::default().preconditions(same);
+        let params = if at_once { params.grace_period(0) } else { params };
+        let answer = self.pod_api().delete(name, &params).await;
         if answer.is_err() {
-            self.deleted.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            lock(&self.deleted).remove(name);
         }
-        ignore_missing(answer.map(drop)).map_err(|source| failed("deletion of the pod", run, source))
+        ignore_missing(answer.map(drop))
     }
 
     async fn delete_run(&self, run: &CodeRun) -> Result<(), ReconcileError> {
@@ -337,12 +461,9 @@ impl Operator {
     /// When the API server does not delete the pod; the sweep tries again.
     pub async fn forget(&self, run: &CodeRun) -> Result<(), ReconcileError> {
         self.links.drop_link(uid(run));
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid(run));
-        let key = ObjectRef::new(&pod::name(uid(run))).within(&self.config.run_namespace);
-        if self.pods.get(&key).is_some_and(|pod| pod.metadata.deletion_timestamp.is_none()) {
-            self.delete_pod(run).await?;
-        }
-        Ok(())
+        self.desk.leave(uid(run), (self.clock)());
+        lock(&self.written).remove(uid(run));
+        self.remove_pods(run, false).await
     }
 
     fn run_api(&self, run: &CodeRun) -> Api<CodeRun> {

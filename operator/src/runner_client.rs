@@ -108,6 +108,18 @@ impl RunnerClient {
         Self { dialler, address, run_uid, connection: None }
     }
 
+    /// The same connection, for this run.
+    #[must_use]
+    pub fn for_run(self, run_uid: String) -> Self {
+        Self { run_uid, ..self }
+    }
+
+    /// Whether there is a connection that can carry a request.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| !connection.is_closed())
+    }
+
     /// A client of the same runner with a connection of its own.
     #[must_use]
     pub fn another(&self) -> Self {
@@ -118,14 +130,36 @@ impl RunnerClient {
     ///
     /// # Errors
     /// When the runner can't be reached or is another one.
-    pub async fn connect(&mut self) -> Result<(), RunnerError> {
+    pub async fn connect(&mut self) -> Result<PodInfo, RunnerError> {
         let stream =
             tokio::time::timeout(Duration::from_secs(5), self.dial()).await.map_err(|_| RunnerError::Slow)??;
         let (connection, driver) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(driver);
         self.connection = Some(connection);
+        self.pod().await
+    }
+
+    /// Asks the runner who it is and which run it has.
+    ///
+    /// # Errors
+    /// When it can't be reached or is another one.
+    pub async fn pod(&mut self) -> Result<PodInfo, RunnerError> {
         let pod: PodInfo = serde_json::from_slice(&self.short(Method::GET, "/v1/pod", Bytes::new()).await?)?;
-        if pod.pod_uid == self.address.pod_uid { Ok(()) } else { Err(RunnerError::OtherPod) }
+        if pod.pod_uid == self.address.pod_uid { Ok(pod) } else { Err(RunnerError::OtherPod) }
+    }
+
+    /// Makes the runner take no run any more.
+    ///
+    /// # Errors
+    /// [`RunnerError::OtherRun`] when it has one.
+    pub async fn retire(mut self) -> Result<(), RunnerError> {
+        if !self.is_open() {
+            self.connect().await?;
+        }
+        match self.short(Method::DELETE, "/v1/pod", Bytes::new()).await {
+            Err(RunnerError::Status { status: StatusCode::CONFLICT, .. }) => Err(RunnerError::OtherRun),
+            other => other.map(drop),
+        }
     }
 
     async fn dial(&self) -> Result<Box<dyn Stream>, RunnerError> {

@@ -1,4 +1,4 @@
-//! The three writes to a CodeRun's status: that it waits, that it has a pod, and how it ended. Each is a merge
+//! The writes to a CodeRun's status: that it waits, that it has a pod, that it has none again, and how it ended. Each is a merge
 //! patch that names the resource version it was decided on, so that a stale decision is refused.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -46,6 +46,23 @@ pub fn claim(run: &CodeRun, address: &Address, limits: Limits, now: Timestamp) -
         ..CodeRunStatus::default()
     };
     patch(run, &status)
+}
+
+/// The run has no pod again: the one that it claimed took another run, so that it has never started.
+#[must_use]
+pub fn unclaim(run: &CodeRun, now: Timestamp) -> Value {
+    let message = "the pod has accepted another run: waiting for the next one";
+    let status = CodeRunStatus {
+        observed_generation: run.metadata.generation,
+        conditions: vec![condition(run, "Unknown", "Queued", message, now)],
+        phase: Some(Phase::Pending),
+        ..CodeRunStatus::default()
+    };
+    let mut patch = patch(run, &status);
+    for field in ["podName", "podUID", "startTime", "limits"] {
+        patch["status"][field] = Value::Null;
+    }
+    patch
 }
 
 /// The run has ended. The patch holds at most `budget` JSON-encoded bytes: the error comes first, then the heads

@@ -20,9 +20,7 @@ pub async fn sweep(operator: &Operator, runs: &Store<CodeRun>) {
     loop {
         for pod in orphans(&operator.pods.state(), &runs.state()) {
             tracing::info!(pod.name = pod, "removing a pod whose coderun is gone");
-            let pods: Api<Pod> = Api::namespaced(operator.client.clone(), &operator.config.run_namespace);
-            operator.metrics.write("pods", "delete");
-            if let Err(error) = pods.delete(&pod, &DeleteParams::default()).await {
+            if let Err(error) = operator.remove_pod(&pod, None, false).await {
                 tracing::warn!(pod.name = pod, %error, "pod not removed");
             }
         }

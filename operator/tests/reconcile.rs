@@ -14,19 +14,17 @@ use http_body_util::BodyExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::client::Body;
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::{reflector, watcher};
+use kube::runtime::watcher;
 use locus_api::{CodeRun, labels};
 use locus_core::token::{Demand, Scope, TokenSigner, TokenVerifier};
 use locus_core::{Event, Outcome, RunResult};
 use locus_operator::config::Config;
 use locus_operator::keys::Keys;
-use locus_operator::links::{Link, Links};
-use locus_operator::metrics::Metrics;
+use locus_operator::links::Link;
 use locus_operator::reconcile::{Operator, ReconcileError};
 use locus_operator::runner_client::{Dialler, Route};
-use locus_operator::users::Users;
 use serde_json::{Value, json};
 
 /// What the API server in this process was asked, and what it holds.
@@ -181,24 +179,13 @@ impl World {
         let cluster = Arc::new(Cluster::default());
         let client = cluster.client();
         let keys = Arc::new(Keys::new(vec![signer]));
-        let (pod_store, mut pods) = reflector::store::<Pod>();
+        let dialler = Dialler { route: Route::Direct { port: address.port() }, keys };
+        let clock = Arc::new(k8s_openapi::jiff::Timestamp::now);
+        let (operator, inputs) = Operator::new(client, Config::default(), dialler, Reporter::from("test"), clock);
+        let mut pods = inputs.pods;
         pods.apply_watcher_event(&watcher::Event::Init);
         pods.apply_watcher_event(&watcher::Event::InitDone);
-        let (wake, _) = futures::channel::mpsc::unbounded();
-        let dialler = Dialler { route: Route::Direct { port: address.port() }, keys: keys.clone() };
-        let operator = Operator {
-            links: Links::new(dialler, wake, 1 << 20, Arc::new(k8s_openapi::jiff::Timestamp::now)),
-            clock: Arc::new(k8s_openapi::jiff::Timestamp::now),
-            recorder: Recorder::new(client.clone(), Reporter::from("test")),
-            metrics: Arc::new(Metrics::default()),
-            users: Users::default(),
-            written: Mutex::default(),
-            deleted: Mutex::default(),
-            client,
-            config: Config::default(),
-            keys,
-            pods: pod_store,
-        };
+        operator.desk.open::<Arc<CodeRun>>(&[], k8s_openapi::jiff::Timestamp::now());
         Self { cluster, runner, operator, pods, public_key }
     }
 
@@ -213,9 +200,9 @@ impl World {
         });
     }
 
-    fn pod_runs(&mut self) {
+    fn pod_runs(&mut self, name: &str) {
         let pod = json!({
-            "metadata": {"name": "run-u1", "namespace": "locus-runs", "uid": "p1",
+            "metadata": {"name": name, "namespace": "locus-runs", "uid": "p1",
                 "annotations": {"locus.dev/public-key": self.public_key}},
             "status": {"phase": "Running", "podIP": "127.0.0.1"}
         });
@@ -237,12 +224,10 @@ impl World {
     }
 
     async fn run_to_the_end(&mut self) {
-        self.pod_runs();
+        self.pod_runs("run-u1");
         self.reconcile().await.expect("it dials");
         self.link(|link| *link == Link::Connected).await;
-        self.reconcile().await.expect("it claims and starts");
-        self.link(|link| matches!(link, Link::Finished(_))).await;
-        self.reconcile().await.expect("it writes the result and cleans up");
+        self.reconcile().await.expect("it claims, starts, writes the result and cleans up");
     }
 
     fn run(&self) -> Value {
@@ -287,7 +272,7 @@ async fn a_pod_bears_the_labels_that_the_network_policies_select() {
 async fn a_run_whose_claim_is_refused_is_not_started() {
     let mut world = World::new(|_| {}).await;
     world.create(&python(), &json!({}), 0);
-    world.pod_runs();
+    world.pod_runs("run-u1");
     world.reconcile().await.expect("it dials");
     world.link(|link| *link == Link::Connected).await;
     *world.cluster.conflict.lock().expect("not poisoned") = true;
@@ -321,16 +306,18 @@ async fn a_claimed_pod_that_is_gone_ends_the_run_as_node_lost() {
 }
 
 #[tokio::test]
-async fn a_runner_with_another_run_never_started_ours() {
+async fn a_runner_with_another_run_never_started_ours_which_gets_another_pod() {
     let mut world = World::new(|runner| runner.other_run = true).await;
-    world.create(&python(), &json!({"phase": "Running", "podName": "run-u1", "podUID": "p1"}), 0);
-    world.pod_runs();
+    world.create(&python(), &json!({"phase": "Running", "podName": "python-1", "podUID": "p1"}), 0);
+    world.pod_runs("python-1");
     world.reconcile().await.expect("it dials");
     world.link(|link| *link == Link::Connected).await;
-    world.reconcile().await.expect("it starts");
-    world.link(|link| *link == Link::Refused).await;
-    world.reconcile().await.expect("it ends the run");
-    assert_eq!(world.run()["status"]["outcome"], "RunnerFailed");
+    world.reconcile().await.expect("it starts, and takes the claim back");
+    let run = world.run();
+    assert!(run["status"].get("outcome").is_none(), "{run}");
+    assert!(run["status"]["podUID"].is_null() && run["status"]["podName"].is_null(), "{run}");
+    assert_eq!(world.cluster.requests("POST /api/v1/namespaces/locus-runs/pods").len(), 1);
+    assert_eq!(world.runner.starts.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

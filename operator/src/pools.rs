@@ -1,0 +1,391 @@
+//! Keeps each Pool's pods waiting: observe what there is, [`plan_pool`], apply.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::reflector::Store;
+use kube::{Api, ResourceExt as _};
+use locus_api::{CodeRun, Pool, PoolStatus, READY, labels, memory_bytes};
+use locus_core::{Limits, LimitsRequest, Outcome};
+use locus_languages::Language;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::plan::is_finished;
+use crate::pod::{self, PodRequest, Purpose};
+use crate::pod_view::{Ending, PodView};
+use crate::pool_plan::{PodState, PoolObserved, PoolPlan, PoolPod, plan_pool};
+use crate::reconcile::Operator;
+use crate::share::{Need, PoolOffer};
+use crate::standby::Standing;
+
+/// How long new pods are put off for runs that are about to have their answer.
+const PUT_OFF: Duration = Duration::from_secs(1);
+/// Changes within this time are looked at together.
+const DEBOUNCE: Duration = Duration::from_millis(2);
+/// A pool is looked at this often even when nothing seems to happen.
+const PERIOD: Duration = Duration::from_secs(10);
+/// The least time between two writes of a pool's status.
+const STATUS_PERIOD: Duration = Duration::from_secs(5);
+/// The longest rest after failures.
+const LONGEST_REST: Duration = Duration::from_secs(300);
+/// The time within which the watch shows a pod that was made.
+const UNSEEN: Duration = Duration::from_secs(30);
+/// Seconds after which a pod that has not started is told of.
+const PENDING_SECONDS: i64 = 10;
+/// The longest name of a pool: pods bear it as a label and in their names.
+const NAME_MAX: usize = 40;
+
+/// What is remembered of a pool between two looks.
+#[derive(Default)]
+struct Memory {
+    /// Pods that were made and that the watch has not shown yet.
+    made: HashMap<String, Instant>,
+    /// Pods that failed with none between them that came to wait, and when the last one did.
+    failures: u32,
+    failed_at: Option<Instant>,
+    /// UIDs of the pods that were counted, as failed or as good.
+    counted: HashSet<String>,
+    /// Since when new pods are put off.
+    put_off: Option<Instant>,
+    /// What went wrong last, in one word and one sentence.
+    trouble: Option<(&'static str, String)>,
+    /// When the status was written.
+    written: Option<Instant>,
+}
+
+impl Memory {
+    fn fail(&mut self, reason: &'static str, message: String) {
+        self.failures += 1;
+        self.failed_at = Some(Instant::now());
+        self.trouble = Some((reason, message));
+    }
+
+    /// Learns from how a pod stands, once for each pod.
+    fn learn(&mut self, uid: &str, state: &PodState, pending: Option<String>) {
+        match state {
+            PodState::Stuck { reason, message } => self.trouble = Some((reason, message.clone())),
+            PodState::Ended { reason, message } => {
+                if self.counted.insert(uid.to_owned()) {
+                    self.fail(reason, message.clone());
+                }
+            }
+            PodState::Free => {
+                if self.counted.insert(uid.to_owned()) {
+                    (self.failures, self.failed_at, self.trouble) = (0, None, None);
+                }
+            }
+            PodState::Starting => self.trouble = pending.map(|message| ("PodPending", message)).or(self.trouble.take()),
+            PodState::Claimed => {}
+        }
+    }
+
+    fn rest(&self) -> Option<Duration> {
+        let whole = Duration::from_secs(1 << self.failures.min(9)).min(LONGEST_REST);
+        whole.checked_sub(self.failed_at?.elapsed()).filter(|rest| self.failures > 0 && !rest.is_zero())
+    }
+}
+
+/// What a pool's pods are to be like.
+struct Template<'a> {
+    language: &'a Language,
+    image: String,
+    limits: Limits,
+}
+
+/// Looks after all pools, again and again.
+pub async fn run(operator: &Operator, pools: &Store<Pool>, runs: &Store<CodeRun>) {
+    let mut memories: HashMap<String, Memory> = HashMap::new();
+    loop {
+        let look_again = look(operator, pools, runs, &mut memories).await.unwrap_or(PERIOD);
+        let _ = timeout(look_again.min(PERIOD), operator.pools_changed.notified()).await;
+        sleep(DEBOUNCE).await;
+    }
+}
+
+/// Looks at all pools once; gives the time after which to look again.
+async fn look(
+    operator: &Operator,
+    pools: &Store<Pool>,
+    runs: &Store<CodeRun>,
+    memories: &mut HashMap<String, Memory>,
+) -> Option<Duration> {
+    let pools = pools.state();
+    let pods = operator.pods.state();
+    memories.retain(|name, _| pools.iter().any(|pool| pool.name_any() == *name));
+    remove_strays(operator, &pools, &pods, runs).await;
+    let (mut offers, mut observed) = (Vec::new(), Vec::new());
+    for pool in &pools {
+        let memory = memories.entry(pool.name_any()).or_default();
+        let template = template(operator, pool);
+        let pods = observe(operator, pool, template.as_ref().ok(), &pods, memory);
+        if let Ok(template) = &template {
+            offers.push(PoolOffer {
+                name: pool.name_any(),
+                has: Need { language: template.language.id.clone(), memory: template.limits.memory_bytes },
+                burst: pool.spec.burst.map(|burst| burst as usize),
+                free: Vec::new(),
+            });
+        }
+        observed.push((pool, template, pods));
+    }
+    let starting = observed.iter().flat_map(|(_, _, pods)| pods).filter(|pod| pod.state == PodState::Starting).count();
+    operator.desk.set_pools(offers, starting);
+    operator.desk.turn((operator.clock)());
+    let mut look_again: Option<Duration> = None;
+    for (pool, template, pods) in observed {
+        let memory = memories.entry(pool.name_any()).or_default();
+        let next = tend(operator, pool, template, &pods, memory).await;
+        look_again = [look_again, next].into_iter().flatten().min();
+    }
+    look_again
+}
+
+/// Takes the steps for one pool.
+async fn tend(
+    operator: &Operator,
+    pool: &Pool,
+    template: Result<Template<'_>, (&'static str, String)>,
+    pods: &[PoolPod],
+    memory: &mut Memory,
+) -> Option<Duration> {
+    let is_going = pool.metadata.deletion_timestamp.is_some();
+    let plan = plan_pool(&PoolObserved {
+        size: if is_going || template.is_err() { 0 } else { pool.spec.size as usize },
+        min_free: pool.spec.min_free.unwrap_or(0) as usize,
+        pods,
+        answering: operator.desk.is_answering(),
+        overdue: memory.put_off.is_some_and(|since| since.elapsed() >= PUT_OFF),
+        rest: memory.rest(),
+        room: operator.desk.room_to_start(),
+    });
+    memory.put_off = if plan.put_off { memory.put_off.or_else(|| Some(Instant::now())) } else { None };
+    if let Err((reason, message)) = &template {
+        memory.trouble = Some((reason, message.clone()));
+    }
+    let stands = template.is_ok();
+    apply(operator, pool, template.ok().as_ref(), &plan, memory).await;
+    let status_in = if is_going { None } else { tell(operator, pool, pods, stands, memory).await };
+    [plan.look_again, status_in].into_iter().flatten().min()
+}
+
+async fn apply(
+    operator: &Operator,
+    pool: &Pool,
+    template: Option<&Template<'_>>,
+    plan: &PoolPlan,
+    memory: &mut Memory,
+) {
+    for (name, uid) in &plan.remove {
+        remove(operator, name, uid).await;
+    }
+    for uid in &plan.retire {
+        // A pod that does not run yet can't have been taken by anybody.
+        if operator.standbys.retire(uid).await {
+            let name = operator.pods.find(|pod| pod.metadata.uid.as_ref() == Some(uid)).map(|pod| pod.name_any());
+            if let Some(name) = name {
+                remove(operator, &name, uid).await;
+            }
+        }
+    }
+    let Some(template) = template else { return };
+    for _ in 0..plan.create {
+        if let Err((reason, message)) = create(operator, pool, template, memory).await {
+            tracing::warn!(pool.name = pool.name_any(), %message, "a waiting pod can't be made");
+            memory.fail(reason, message);
+            return;
+        }
+    }
+}
+
+async fn create(
+    operator: &Operator,
+    pool: &Pool,
+    template: &Template<'_>,
+    memory: &mut Memory,
+) -> Result<(), (&'static str, String)> {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let (name, pool_name) = (format!("{}-{}", pool.name_any(), &id[..8]), pool.name_any());
+    let request = PodRequest {
+        purpose: Purpose::Pool { pool: &pool_name, pod: &name },
+        image: &template.image,
+        limits: template.limits,
+        user: operator.users.assign(&name, &operator.config.uids, &operator.pods),
+        public_keys: &operator.keys.public_keys(),
+    };
+    let pod = pod::build(request, &operator.config);
+    operator.metrics.write("pods", "create");
+    memory.made.insert(name, Instant::now());
+    let created = pods(operator).create(&PostParams::default(), &pod).await;
+    created.map(drop).map_err(|error| match &error {
+        kube::Error::Api(answer) if answer.code == 403 && answer.message.contains("quota") => {
+            ("QuotaExceeded", answer.message.clone())
+        }
+        kube::Error::Api(answer) => (Outcome::PodRejected.as_str(), answer.message.clone()),
+        _ => ("Unreachable", error.to_string()),
+    })
+}
+
+/// What the pods of a pool are to be like, or why there can be none.
+fn template<'a>(operator: &'a Operator, pool: &Pool) -> Result<Template<'a>, (&'static str, String)> {
+    let config = &operator.config;
+    if pool.name_any().len() > NAME_MAX {
+        return Err((
+            "InvalidName",
+            format!("a pool's name has at most {NAME_MAX} characters, since its pods bear it too"),
+        ));
+    }
+    let served = locus_languages::all().iter().filter(|language| config.images.contains_key(&language.id));
+    let language = locus_languages::find(served, &pool.spec.language)
+        .map_err(|error| (Outcome::UnknownLanguage.as_str(), error.to_string()))?;
+    let default = Limits::clamp(language.limits, config.limits.default, config.limits.maximum);
+    let memory = pool.spec.limits.as_ref().and_then(|limits| limits.memory.as_deref()).and_then(memory_bytes);
+    // Only memory is the pod's to give: the other limits are the runner's, up to the most that any run may have.
+    let memory = memory.unwrap_or(default.memory_bytes);
+    let asked = LimitsRequest { memory_bytes: Some(memory), ..LimitsRequest::default() };
+    let limits = Limits::clamp(asked, config.limits.maximum, config.limits.maximum);
+    let image = pool.spec.image.clone().unwrap_or_else(|| config.images[&language.id].clone());
+    Ok(Template { language, image, limits })
+}
+
+/// The pods of a pool, those included that the watch has not shown yet.
+fn observe(
+    operator: &Operator,
+    pool: &Pool,
+    template: Option<&Template<'_>>,
+    pods: &[Arc<Pod>],
+    memory: &mut Memory,
+) -> Vec<PoolPod> {
+    let name = pool.name_any();
+    let keys = operator.keys.public_keys();
+    let current = template.map(|template| pod::template(&template.image, template.limits, &keys, &operator.config));
+    let now = (operator.clock)();
+    let of_pool: Vec<_> = pods.iter().filter(|pod| pod.labels().get(labels::POOL) == Some(&name)).collect();
+    memory.counted.retain(|uid| of_pool.iter().any(|pod| pod.metadata.uid.as_ref() == Some(uid)));
+    let mut found = Vec::new();
+    for pod in of_pool {
+        memory.made.remove(&pod.name_any());
+        let (uid, state) = (pod.uid().unwrap_or_default(), state_of(operator, pod));
+        let age = pod.creation_timestamp().map_or(0, |time| now.duration_since(time.0).as_secs());
+        let pending = match PodView::of(pod) {
+            PodView::Waiting { message, .. } if age >= PENDING_SECONDS => Some(message),
+            _ => None,
+        };
+        memory.learn(&uid, &state, pending);
+        let young = age < i64::from(operator.config.retention.waiting_pod_seconds);
+        let current = young && pod.labels().get(labels::TEMPLATE) == current.as_ref();
+        found.push(PoolPod { name: pod.name_any(), uid, state, current });
+    }
+    memory.made.retain(|_, since| since.elapsed() < UNSEEN);
+    found.extend(memory.made.keys().map(|name| PoolPod {
+        name: name.clone(),
+        uid: String::new(),
+        state: PodState::Starting,
+        current: true,
+    }));
+    found
+}
+
+fn state_of(operator: &Operator, pod: &Pod) -> PodState {
+    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+    if pod.metadata.deletion_timestamp.is_some() || operator.desk.run_with(uid).is_some() {
+        return PodState::Claimed;
+    }
+    let reason = |ending: &Ending| ending.outcome.as_str();
+    match PodView::of(pod) {
+        PodView::Stuck(ending) => PodState::Stuck { reason: reason(&ending), message: ending.message },
+        PodView::Ended(ending) => PodState::Ended { reason: reason(&ending), message: ending.message },
+        PodView::Running(_) | PodView::Leaving { .. } => match operator.standbys.standing(uid) {
+            Some(Standing::Free) => PodState::Free,
+            None | Some(Standing::Dialling) => PodState::Starting,
+            Some(Standing::Taken | Standing::Occupied(_) | Standing::Retired) => PodState::Claimed,
+        },
+        PodView::Waiting { .. } | PodView::Absent => PodState::Starting,
+    }
+}
+
+/// Removes waiting pods whose pool is gone, and pods whose runner has a run that is gone or has its result.
+async fn remove_strays(operator: &Operator, pools: &[Arc<Pool>], pods: &[Arc<Pod>], runs: &Store<CodeRun>) {
+    for pod in pods {
+        let (Some(pool), Some(uid)) = (pod.labels().get(labels::POOL), pod.uid()) else { continue };
+        let is_gone = !pools.iter().any(|known| known.name_any() == *pool);
+        if is_gone && state_of(operator, pod) != PodState::Claimed && operator.standbys.retire(&uid).await {
+            remove(operator, &pod.name_any(), &uid).await;
+        }
+    }
+    for (address, run_uid) in operator.standbys.occupied() {
+        let run = runs.find(|run| run.metadata.uid.as_ref() == Some(&run_uid));
+        if run.is_none_or(|run| is_finished(&run)) {
+            remove(operator, &address.pod_name, &address.pod_uid).await;
+        }
+    }
+}
+
+async fn remove(operator: &Operator, name: &str, uid: &str) {
+    if let Err(error) = operator.remove_pod(name, Some(uid.to_owned()), false).await {
+        tracing::warn!(pod.name = name, %error, "pod not removed, trying again");
+    }
+}
+
+/// Writes the pool's status when it has changed, but not often: it follows every run. Gives the time after which it
+/// may be written, when it is too early.
+async fn tell(
+    operator: &Operator,
+    pool: &Pool,
+    pods: &[PoolPod],
+    stands: bool,
+    memory: &mut Memory,
+) -> Option<Duration> {
+    let count = |wanted: &PodState| u32::try_from(pods.iter().filter(|pod| pod.state == *wanted).count()).unwrap_or(0);
+    let (ready, starting, claimed) = (count(&PodState::Free), count(&PodState::Starting), count(&PodState::Claimed));
+    let in_trouble =
+        !stands || pods.iter().any(|pod| matches!(pod.state, PodState::Stuck { .. } | PodState::Ended { .. }));
+    let (status, reason, message) = match &memory.trouble {
+        Some((reason, message)) if in_trouble || ready < pool.spec.size => ("False", *reason, message.clone()),
+        _ if ready >= pool.spec.size => ("True", "AllReady", format!("{ready} pods wait for runs")),
+        _ => ("False", "Filling", format!("{ready} of {} pods wait for runs", pool.spec.size)),
+    };
+    let old = pool.status.clone().unwrap_or_default();
+    let before = old.conditions.iter().find(|condition| condition.type_ == READY);
+    let since =
+        before.filter(|condition| condition.status == status).map(|condition| condition.last_transition_time.clone());
+    let new = PoolStatus {
+        observed_generation: pool.metadata.generation,
+        conditions: vec![Condition {
+            type_: READY.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: message.chars().take(1024).collect(),
+            last_transition_time: since.unwrap_or_else(|| Time((operator.clock)())),
+            observed_generation: pool.metadata.generation,
+        }],
+        ready,
+        starting,
+        claimed,
+        image: template(operator, pool).ok().map(|template| template.image),
+    };
+    if new == old {
+        return None;
+    }
+    if let Some(early) = memory.written.and_then(|written| STATUS_PERIOD.checked_sub(written.elapsed()))
+        && !early.is_zero()
+    {
+        return Some(early);
+    }
+    memory.written = Some(Instant::now());
+    let api: Api<Pool> = Api::namespaced(operator.client.clone(), &operator.config.run_namespace);
+    operator.metrics.write("pools", "patch");
+    let patch = Patch::Merge(json!({ "status": new }));
+    if let Err(error) = api.patch_status(&pool.name_any(), &PatchParams::default(), &patch).await {
+        tracing::warn!(pool.name = pool.name_any(), %error, "status of the pool not written");
+    }
+    None
+}
+
+fn pods(operator: &Operator) -> Api<Pod> {
+    Api::namespaced(operator.client.clone(), &operator.config.run_namespace)
+}
