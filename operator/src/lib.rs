@@ -6,6 +6,7 @@ pub mod controller;
 pub mod desk;
 mod fit;
 pub mod keys;
+pub mod leader;
 pub mod links;
 pub mod metrics;
 pub mod plan;

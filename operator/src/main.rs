@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -13,6 +13,7 @@ use kube::runtime::events::Reporter;
 use kube::{Api, Client};
 use locus_operator::config::Config;
 use locus_operator::keys::Keys;
+use locus_operator::leader::Candidate;
 use locus_operator::pod::RUNNER_PORT;
 use locus_operator::reconcile::Operator;
 use locus_operator::runner_client::{Dialler, Route};
@@ -58,13 +59,34 @@ async fn main() -> anyhow::Result<()> {
     let (operator, inputs) = Operator::new(client, config, Dialler { route, keys }, reporter, Arc::new(Timestamp::now));
     let operator = Arc::new(operator);
 
-    let ready = Arc::new(AtomicBool::new(false));
+    // One that waits for its turn is as ready as it gets: a rollout must not wait for it.
+    let ready = Arc::new(AtomicBool::new(true));
     let listener = tokio::net::TcpListener::bind(flags.listen)
         .await
         .with_context(|| format!("{} can't be listened on: choose another address with --listen", flags.listen))?;
     let served = axum::serve(listener, server::router(operator.metrics.clone(), ready.clone()));
     tokio::spawn(async move { served.await });
-    controller::run(operator, inputs, ready, told_to_stop()).await;
+
+    let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| uuid::Uuid::new_v4().to_string());
+    let candidate = Arc::new(Candidate::new(operator.client.clone(), &operator.config.run_namespace, holder));
+    tokio::select! {
+        () = candidate.elected() => {}
+        () = told_to_stop() => return Ok(()),
+    }
+    let leading = candidate.clone();
+    let replaced = Arc::new(AtomicBool::new(false));
+    let noted = replaced.clone();
+    let stop = async move {
+        tokio::select! {
+            () = leading.replaced() => noted.store(true, Ordering::Relaxed),
+            () = told_to_stop() => {}
+        }
+    };
+    controller::run(operator, inputs, ready, stop).await;
+    if replaced.load(Ordering::Relaxed) {
+        anyhow::bail!("another operator leads now");
+    }
+    candidate.step_down().await;
     Ok(())
 }
 
