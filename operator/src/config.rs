@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use k8s_openapi::api::core::v1::Toleration;
+use locus_api::PoolSpec;
 use locus_core::{Limits, Network};
 use serde::Deserialize;
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub limits: LimitBounds,
     /// How many runs may go on at one time.
     pub concurrency: Concurrency,
+    /// The pools that the operator makes, by name.
+    pub pools: BTreeMap<String, PoolSpec>,
     /// How long things are kept.
     pub retention: Retention,
     /// Seconds after its creation at which a pod that has not started is given up.
@@ -137,6 +140,7 @@ impl Default for Config {
             images: locus_languages::all().iter().map(image).collect(),
             limits: LimitBounds::default(),
             concurrency: Concurrency::default(),
+            pools: BTreeMap::new(),
             retention: Retention::default(),
             pod_start_seconds: 300,
             uids: UidRange::default(),

@@ -2,6 +2,7 @@
 //! its status. Start with [`reconcile`]; [`plan`] decides, everything else serves the two.
 
 pub mod config;
+pub mod configured;
 pub mod controller;
 pub mod desk;
 mod fit;

@@ -17,7 +17,7 @@ use locus_operator::leader::Candidate;
 use locus_operator::pod::RUNNER_PORT;
 use locus_operator::reconcile::Operator;
 use locus_operator::runner_client::{Dialler, Route};
-use locus_operator::{controller, server};
+use locus_operator::{configured, controller, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -73,17 +73,20 @@ async fn main() -> anyhow::Result<()> {
         () = candidate.elected() => {}
         () = told_to_stop() => return Ok(()),
     }
+    ready.store(false, Ordering::Relaxed);
+    let (stop, stopped) = tokio::sync::oneshot::channel();
     let leading = candidate.clone();
-    let replaced = Arc::new(AtomicBool::new(false));
-    let noted = replaced.clone();
-    let stop = async move {
-        tokio::select! {
-            () = leading.replaced() => noted.store(true, Ordering::Relaxed),
-            () = told_to_stop() => {}
-        }
-    };
-    controller::run(operator, inputs, ready, stop).await;
-    if replaced.load(Ordering::Relaxed) {
+    let watch = tokio::spawn(async move {
+        let replaced = tokio::select! {
+            () = leading.replaced() => true,
+            () = told_to_stop() => false,
+        };
+        let _ = stop.send(());
+        replaced
+    });
+    configured::apply(&operator).await;
+    controller::run(operator, inputs, ready, async move { drop(stopped.await) }).await;
+    if watch.await? {
         anyhow::bail!("another operator leads now");
     }
     candidate.step_down().await;

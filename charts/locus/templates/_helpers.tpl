@@ -134,6 +134,14 @@ limits:
   default: {{- include "locus.integers" .Values.limits.default | trim | nindent 4 }}
   maximum: {{- include "locus.integers" .Values.limits.maximum | trim | nindent 4 }}
 retention: {{- include "locus.integers" .Values.retention | trim | nindent 2 }}
+concurrency: {{- include "locus.integers" .Values.concurrency | trim | nindent 2 }}
+pools:
+  {{- range $name, $pool := .Values.pools }}
+  {{- if and $pool (hasKey $.Values.images.runners $pool.language) }}
+  {{ $name }}: {{ toJson $pool }}
+  {{- end }}
+  {{- else }} {}
+  {{- end }}
 podStartSeconds: {{ int64 $pods.startSeconds }}
 uids: {{- include "locus.integers" $pods.uids | trim | nindent 2 }}
 pod:
