@@ -30,20 +30,23 @@ pub async fn pod_of(client: &Client, run: &CodeRun) -> Pod {
     pod
 }
 
-/// Waits until no pod has the run's label.
+/// Waits until a run has no pod any more: neither one that was made for it nor one that it took from a pool.
 pub async fn pod_gone(client: &Client, run: &CodeRun) {
     let pods = run_pods(client);
     let label = ListParams::default().labels(&label_of(run));
+    let claimed = run.status.as_ref().and_then(|status| status.pod_uid.clone());
     until("the end of the run's pod", async || {
-        pods.list(&label).await.expect("pods can be listed").items.is_empty().then_some(())
+        let own = pods.list(&label).await.expect("pods can be listed").items;
+        let all = pods.list(&ListParams::default()).await.expect("pods can be listed").items;
+        (own.is_empty() && !all.iter().any(|pod| claimed.is_some() && pod.metadata.uid == claimed)).then_some(())
     })
     .await;
 }
 
-/// Every pod that has ever had a run's label, from the moment of [`PodsSeen::of`] on.
+/// Every pod that a run has ever had, from the moment of [`PodsSeen::of`] on: those made for it, and those it claimed.
 pub struct PodsSeen {
     uids: Arc<Mutex<BTreeSet<String>>>,
-    watch: JoinHandle<()>,
+    watches: [JoinHandle<()>; 2],
 }
 
 impl PodsSeen {
@@ -51,17 +54,32 @@ impl PodsSeen {
     #[must_use]
     pub fn of(client: &Client, run: &CodeRun) -> Self {
         let uids = Arc::<Mutex<BTreeSet<String>>>::default();
+        let note = |uids: &Arc<Mutex<BTreeSet<String>>>, uid: Option<String>| {
+            uids.lock().unwrap_or_else(PoisonError::into_inner).extend(uid);
+        };
         let pods = watcher(run_pods(client), watcher::Config::default().labels(&label_of(run))).default_backoff();
         let seen = uids.clone();
-        let watch = tokio::spawn(async move {
+        let made = tokio::spawn(async move {
             let mut pods = pin!(pods.touched_objects());
             while let Some(event) = pods.next().await {
                 if let Ok(pod) = event {
-                    seen.lock().unwrap_or_else(PoisonError::into_inner).extend(pod.uid());
+                    note(&seen, pod.uid());
                 }
             }
         });
-        Self { uids, watch }
+        let runs: Api<CodeRun> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+        let this = watcher::Config::default().fields(&format!("metadata.name={}", run.name_any()));
+        let runs = watcher(runs, this).default_backoff();
+        let seen = uids.clone();
+        let claimed = tokio::spawn(async move {
+            let mut runs = pin!(runs.touched_objects());
+            while let Some(event) = runs.next().await {
+                if let Ok(run) = event {
+                    note(&seen, run.status.and_then(|status| status.pod_uid));
+                }
+            }
+        });
+        Self { uids, watches: [made, claimed] }
     }
 
     /// How many pods there were. A second one would come late, so this looks for a while longer.
@@ -73,7 +91,9 @@ impl PodsSeen {
 
 impl Drop for PodsSeen {
     fn drop(&mut self) {
-        self.watch.abort();
+        for watch in &self.watches {
+            watch.abort();
+        }
     }
 }
 

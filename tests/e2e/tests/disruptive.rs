@@ -27,6 +27,11 @@ fn python(code: &str) -> Value {
     json!({"language": "python", "code": code})
 }
 
+/// The same in a pod of its own: those of the pool have less memory.
+fn python_in_a_new_pod(code: &str) -> Value {
+    json!({"language": "python", "code": code, "limits": {"memory": "300Mi"}})
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_operator_is_killed_completes_exactly_once() {
     let scenario = Scenario::new("killed").await;
@@ -154,7 +159,7 @@ async fn a_pod_that_a_policy_denies_ends_the_run_with_the_policys_own_words() {
     apply(&json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]}), &[]).expect("a policy is made");
     denied(&scenario, words).await;
 
-    let run = scenario.run("denied", python("print(1)")).await;
+    let run = scenario.run("denied", python_in_a_new_pod("print(1)")).await;
     let error = ended(&run, Outcome::PodRejected).error.clone().unwrap_or_default();
     assert!(error.contains(words), "{error}");
     assert_eq!(status(&run).pod_uid, None);
@@ -196,7 +201,7 @@ async fn a_run_waits_while_the_quota_is_full_and_then_completes() {
     })
     .await;
 
-    scenario.create("queued", python("print('at last')")).await;
+    scenario.create("queued", python_in_a_new_pod("print('at last')")).await;
     let queued = scenario
         .when("queued", "the queueing", |status| {
             status.outcome.is_some() || status.conditions.iter().any(|condition| condition.reason == "Queued")
@@ -224,7 +229,7 @@ async fn an_image_that_can_not_be_pulled_is_named() {
     helm(&["upgrade", RELEASE, chart, "--reuse-values", "--set-string", &value, "--wait", "--timeout", "240s"]);
     rolled_out(OPERATOR);
 
-    let run = scenario.run("image", python("print(1)")).await;
+    let run = scenario.run("image", python_in_a_new_pod("print(1)")).await;
     let error = ended(&run, Outcome::ImagePullFailed).error.clone().unwrap_or_default();
     assert!(error.contains(image), "{error}");
     drop(restored);

@@ -49,9 +49,7 @@ async fn hello(language: &str, code: &str) {
     assert_eq!(status.error.as_deref(), Some(""));
     assert_eq!(status.exit_code, Some(0));
     assert_eq!(status.signal, None);
-    let pod = status.pod_name.as_deref().expect("the pod is named");
-    assert!(pod.contains(&run.uid().expect("a UID")), "{pod} is named after the run");
-    assert!(status.pod_uid.is_some());
+    assert!(status.pod_name.is_some() && status.pod_uid.is_some());
     assert!(status.start_time <= status.completion_time && status.start_time.is_some());
     let usage = status.usage.as_ref().expect("usage is told");
     assert!(usage.wall_seconds > 0.0 && usage.cpu_seconds > 0.0 && usage.memory_peak_bytes > 0, "{usage:?}");
@@ -283,6 +281,9 @@ async fn deleting_a_namespace_removes_the_pods_of_its_coderuns() {
     pod_gone(&client, &run).await;
 }
 
+/// A run with so much memory has a pod of its own.
+const MORE_THAN_A_POOL_HAS: &str = "300Mi";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_pod_is_as_locked_down_as_promised_and_knows_nothing_of_the_program() {
     let scenario = Scenario::new("locked").await;
@@ -292,7 +293,8 @@ async fn a_run_pod_is_as_locked_down_as_promised_and_knows_nothing_of_the_progra
         "code": format!("secret = '{secret}'\n{ENDLESS}"),
         "stdin": secret,
         "args": [secret],
-        "env": [{"name": "SECRET", "value": secret}]
+        "env": [{"name": "SECRET", "value": secret}],
+        "limits": {"memory": MORE_THAN_A_POOL_HAS}
     });
     scenario.create("locked", spec).await;
     let run = scenario.running("locked").await;
