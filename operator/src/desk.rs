@@ -1,6 +1,7 @@
 //! Where runs ask for a pod. It remembers who waits, who has what, and whose turn it was; [`crate::share`] decides.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -165,7 +166,7 @@ impl Desk {
         self.note(run, Place::Cold { since: now }, false);
     }
 
-    /// A run has claimed a pod, whoever wrote it.
+    /// A run has claimed a pod, whoever wrote it. Another pod that it was given here goes back.
     pub fn note_claim(&self, run: &CodeRun, address: Address) {
         self.standbys.mark_taken(&address.pod_uid);
         self.note(run, Place::Warm(address), true);
@@ -175,16 +176,27 @@ impl Desk {
         let uid = run.uid().unwrap_or_default();
         let mut state = lock(&self.state);
         state.asking.remove(&uid);
-        let since = Instant::now();
-        let holding = state.holding.entry(uid).or_insert_with(|| Holding {
-            run: ObjectRef::from_obj(run),
-            tenant: tenant(run),
-            pool: None,
-            place,
-            claimed,
-            since,
-        });
-        holding.claimed |= claimed;
+        match state.holding.entry(uid.clone()) {
+            Entry::Vacant(entry) => {
+                let (run, tenant, since) = (ObjectRef::from_obj(run), tenant(run), Instant::now());
+                entry.insert(Holding { run, tenant, pool: None, place, claimed, since });
+            }
+            Entry::Occupied(mut entry) if claimed => {
+                let holding = entry.get_mut();
+                holding.claimed = true;
+                match (&holding.place, &place) {
+                    (Place::Warm(given), Place::Warm(claimed)) if given.pod_uid != claimed.pod_uid => {
+                        self.standbys.release(&given.pod_uid);
+                        holding.place = place;
+                    }
+                    (Place::Cold { .. }, Place::Warm(claimed)) if claimed.pod_name != pod::name(&uid) => {
+                        holding.place = place;
+                    }
+                    _ => {}
+                }
+            }
+            Entry::Occupied(_) => {}
+        }
     }
 
     /// A run has ended, or is gone, or has to ask again. A pod that it took and was not sent to goes back.

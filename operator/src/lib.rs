@@ -22,4 +22,5 @@ pub mod share;
 pub mod standby;
 pub mod status;
 mod sweep;
+pub mod timeline;
 pub mod users;

@@ -42,6 +42,13 @@ pub enum Link {
     Finished(Arc<Transcript>),
 }
 
+impl Link {
+    /// Whether it has, or is about to have, a run that goes on.
+    const fn is_waiting(&self) -> bool {
+        matches!(self, Self::Connected | Self::Running { .. })
+    }
+}
+
 /// What the reconciler asks of a link.
 enum Order {
     Start(bytes::Bytes),
@@ -82,21 +89,27 @@ impl Links {
         Self { entries: Mutex::default(), dialler, wake, capacity, clock }
     }
 
-    /// How far the link of a run is, as long as it leads to this pod.
+    /// How far the link of a run to this pod is. One that leads to another pod is none: that pod may not be the one that
+    /// the run has claimed.
     #[must_use]
-    pub fn state(&self, run_uid: &str) -> Link {
-        self.read(run_uid, |state| state.link.clone()).unwrap_or(Link::None)
+    pub fn state(&self, run_uid: &str, pod_uid: &str) -> Link {
+        let entries = lock(&self.entries);
+        let entry = entries.get(run_uid).filter(|entry| entry.pod_uid == pod_uid);
+        entry.map_or(Link::None, |entry| lock(&entry.state).link.clone())
+    }
+
+    /// Whether a link that was given its run has something to tell: its end, or that it broke.
+    #[must_use]
+    pub fn has_news(&self, run_uid: &str) -> bool {
+        let entries = lock(&self.entries);
+        entries.get(run_uid).is_none_or(|entry| !lock(&entry.state).link.is_waiting())
     }
 
     /// What the run has written so far, as far as is known.
     #[must_use]
     pub fn transcript(&self, run_uid: &str) -> Transcript {
-        self.read(run_uid, |state| state.transcript.clone()).unwrap_or_default()
-    }
-
-    fn read<T>(&self, run_uid: &str, read: impl FnOnce(&State) -> T) -> Option<T> {
         let entries = lock(&self.entries);
-        entries.get(run_uid).map(|entry| read(&lock(&entry.state)))
+        entries.get(run_uid).map(|entry| lock(&entry.state).transcript.clone()).unwrap_or_default()
     }
 
     /// Dials the runner of a run's pod, unless there is an open connection to it; a link that leads there already stays.
@@ -144,7 +157,7 @@ impl Links {
         };
         {
             let mut state = lock(&state);
-            if !matches!(state.link, Link::Connected | Link::Running { .. }) {
+            if !state.link.is_waiting() {
                 return;
             }
             state.watched = true;

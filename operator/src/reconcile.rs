@@ -31,6 +31,7 @@ use crate::pod_view::PodView;
 use crate::runner_client::Dialler;
 use crate::standby::Standbys;
 use crate::status;
+use crate::timeline::{Stage, Timelines};
 use crate::users::Users;
 
 /// The most steps of one CodeRun before others have their turn.
@@ -73,6 +74,8 @@ pub struct Operator {
     pub recorder: Recorder,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Where the time of runs goes.
+    pub timelines: Timelines,
     /// What tells the time.
     pub clock: Clock,
 }
@@ -121,6 +124,13 @@ impl ReconcileError {
     }
 }
 
+/// A run's pod, as it is seen.
+struct SeenPod {
+    uid: String,
+    view: PodView,
+    leaving: bool,
+}
+
 /// What [`crate::controller::run`] needs beside the operator.
 pub struct Inputs {
     /// The writer of the store of pods that the operator reads.
@@ -148,6 +158,7 @@ impl Operator {
             users: Users::default(),
             written: Mutex::default(),
             deleted: Mutex::default(),
+            timelines: Timelines::default(),
             client,
             config,
             pods,
@@ -164,16 +175,31 @@ impl Operator {
         for _ in 0..STEPS {
             let run = self.newest(&run);
             let place = self.observe_place(&run);
-            let (pod, pod_leaving) = self.observe_pod(&run, place.as_ref()).await?;
-            let link = self.links.state(uid(&run));
+            let SeenPod { uid: pod_uid, view: pod, leaving: pod_leaving } =
+                self.observe_pod(&run, place.as_ref()).await?;
+            let link = self.observe_link(uid(&run), &pod_uid);
             let observed = Observed { run: &run, place, pod, pod_leaving, link, now: (self.clock)() };
             let step = plan(&observed, &self.config);
+            self.mark(&run, &step);
             tracing::debug!(coderun.name = run.name_any(), coderun.namespace = run.namespace(), ?step);
             if let Some(wait) = self.apply(&run, step).await? {
                 return Ok(Action::requeue(wait));
             }
         }
         Ok(Action::requeue(Duration::ZERO))
+    }
+
+    /// Notes how far a run has come by the step that it is at.
+    fn mark(&self, run: &CodeRun, step: &Step) {
+        let mark = |stage| self.timelines.mark(uid(run), stage);
+        match step {
+            Step::Ask(_) => mark(Stage::Seen),
+            Step::Dial(_) | Step::CreatePod { .. } => mark(Stage::Placed),
+            Step::Claim { .. } => mark(Stage::Connected),
+            Step::Start(_) => mark(Stage::Claimed),
+            Step::Finish(_) => mark(Stage::Ended),
+            _ => {}
+        }
     }
 
     /// The CodeRun as it is known best: the watch may lag behind our own last write.
@@ -203,24 +229,40 @@ impl Operator {
         self.desk.place(uid(run))
     }
 
-    /// The run's pod, and whether it is being deleted. That a claimed pod is gone is believed of the API server
-    /// alone, since the run ends by it.
-    async fn observe_pod(&self, run: &CodeRun, place: Option<&Place>) -> Result<(PodView, bool), ReconcileError> {
+    /// The run's pod: the one that it has claimed, else the one that it was given, else its own. That a claimed pod is
+    /// gone is believed of the API server alone, since the run ends by it.
+    async fn observe_pod(&self, run: &CodeRun, place: Option<&Place>) -> Result<SeenPod, ReconcileError> {
         let claimed = desk::claim_of(run);
-        let expected = match place {
+        let given = match place {
             Some(Place::Warm(address)) => Some(address),
-            _ => claimed.as_ref(),
+            _ => None,
         };
+        let expected = claimed.as_ref().or(given);
         let name = expected.map_or_else(|| pod::name(uid(run)), |address| address.pod_name.clone());
         let is_ours = |pod: &Pod| expected.is_none_or(|address| pod.metadata.uid.as_ref() == Some(&address.pod_uid));
         let mut pod = self.seen_pod(&name).map(Arc::unwrap_or_clone);
         if claimed.is_some() && !is_finished(run) && !pod.as_ref().is_some_and(is_ours) {
             pod = self.pod_api().get_opt(&name).await.map_err(|source| failed("look-up of the pod", run, source))?;
         }
+        let expected = expected.map(|address| address.pod_uid.clone()).unwrap_or_default();
         Ok(match pod.filter(is_ours) {
-            Some(pod) => (PodView::of(&pod), pod.metadata.deletion_timestamp.is_some()),
-            None => (PodView::Absent, false),
+            Some(pod) => SeenPod {
+                view: PodView::of(&pod),
+                leaving: pod.metadata.deletion_timestamp.is_some(),
+                uid: pod.metadata.uid.unwrap_or(expected),
+            },
+            None => SeenPod { view: PodView::Absent, leaving: false, uid: expected },
         })
+    }
+
+    /// The link to that pod. One to another pod, which the run was given before somebody else claimed this one for it, is
+    /// of no use.
+    fn observe_link(&self, run_uid: &str, pod_uid: &str) -> Link {
+        let link = self.links.state(run_uid, pod_uid);
+        if link == Link::None {
+            self.links.drop_link(run_uid);
+        }
+        link
     }
 
     /// A pod as last seen, unless it was deleted since.
@@ -269,7 +311,7 @@ impl Operator {
             Step::Start(assignment) => {
                 self.start(run, &assignment)?;
                 self.links.news(uid(run), SHORT_RUN).await;
-                if matches!(self.links.state(uid(run)), Link::Connected | Link::Running { .. }) {
+                if !self.links.has_news(uid(run)) {
                     return Ok(Some(Duration::from_secs(1)));
                 }
             }
@@ -348,23 +390,38 @@ impl Operator {
             }
         }
         self.desk.leave(uid(run), (self.clock)());
-        let age = run
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .map_or(0.0, |time| (self.clock)().duration_since(time.0).as_secs_f64());
-        self.metrics.run_ended(result.outcome.as_str(), age);
-        tracing::info!(
-            coderun.name = run.name_any(),
-            coderun.namespace = run.namespace(),
-            run.outcome = result.outcome.as_str(),
-            duration_ms = age * 1e3,
-            "run ended"
-        );
+        self.tell_times(run, result);
         if !result.outcome.is_success() {
             self.publish(run, result).await;
         }
         Ok(())
+    }
+
+    /// Logs and counts where the time of a run went, as far as this operator has seen it.
+    fn tell_times(&self, run: &CodeRun, result: &RunResult) {
+        self.timelines.mark(uid(run), Stage::Written);
+        let times = self.timelines.take(uid(run));
+        let start = if result.prestarted { "prestarted" } else { "plain" };
+        for (stage, time) in &times {
+            self.metrics.stage(stage.before(), *time);
+        }
+        let milliseconds =
+            |wanted| times.iter().find(|(stage, _)| *stage == wanted).map(|(_, time)| time.as_secs_f64() * 1e3);
+        let whole: Duration = times.iter().map(|(_, time)| *time).sum();
+        self.metrics.run_ended(result.outcome.as_str(), whole.as_secs_f64());
+        tracing::info!(
+            coderun.name = run.name_any(),
+            coderun.namespace = run.namespace(),
+            run.outcome = result.outcome.as_str(),
+            run.start = start,
+            queue_ms = milliseconds(Stage::Placed),
+            pod_ms = milliseconds(Stage::Connected),
+            claim_ms = milliseconds(Stage::Claimed),
+            run_ms = milliseconds(Stage::Ended),
+            result_ms = milliseconds(Stage::Written),
+            duration_ms = whole.as_secs_f64() * 1e3,
+            "run ended"
+        );
     }
 
     async fn publish(&self, run: &CodeRun, result: &RunResult) {
@@ -462,6 +519,7 @@ impl Operator {
     pub async fn forget(&self, run: &CodeRun) -> Result<(), ReconcileError> {
         self.links.drop_link(uid(run));
         self.desk.leave(uid(run), (self.clock)());
+        drop(self.timelines.take(uid(run)));
         lock(&self.written).remove(uid(run));
         self.remove_pods(run, false).await
     }
