@@ -2,8 +2,8 @@
 //! its defaults; all take turns; each figure is of the time from the start to the end of the output as the one who
 //! asked sees it.
 //!
-//! `cargo bench -p locus-api-server --bench execute` needs `python3`; without `node` it leaves JavaScript out. A number
-//! behind `--` is that of the rounds.
+//! `LOCUS_LOG=warn cargo bench -p locus-api-server --bench execute` needs `python3`; without `node` it leaves JavaScript
+//! out. A number behind `--` is that of the rounds.
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -61,8 +61,7 @@ pub async fn run(flags: &Flags) -> anyhow::Result<()> {
 }
 
 fn print(runs: usize, namespaces: usize, histories: &[History<CodeRun>], elapsed: Duration, pods: usize) {
-    println!("{runs} runs at once from {namespaces} namespaces");
-    let mut table = Table::new(["", ""]);
+    let mut table = Table::new([&format!("{runs} runs at once from {namespaces} namespaces"), ""]);
     let mut row = |name: &str, value: String| table.row(name, [value]);
     row("until the last has ended, s", number(elapsed.as_secs_f64(), 2));
     #[allow(clippy::cast_precision_loss, reason = "runs are few")]
@@ -79,7 +78,7 @@ fn print(runs: usize, namespaces: usize, histories: &[History<CodeRun>], elapsed
     for (outcome, count) in outcomes {
         row(&format!("outcome {outcome}"), count.to_string());
     }
-    println!("{}", table.to_string().trim_start());
+    println!("{table}");
     let started = |run: &CodeRun| run.status.as_ref().is_some_and(|status| status.phase != Some(Phase::Pending));
     let start: Times = histories.iter().filter_map(|history| history.when(started)).collect();
     let end: Times = histories.iter().map(|history| history.end().0).collect();

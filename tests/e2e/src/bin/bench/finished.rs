@@ -26,7 +26,9 @@ use crate::watch::Watch;
 ///
 /// They are made while the operator is scaled to 0, with no pod of theirs, in a namespace that is deleted at the end. The
 /// operator must be told to keep that many (it deletes the oldest others): `helm upgrade` with
-/// `--set retention.maximumFinished=20000`; the cluster's etcd must have room for them.
+/// `--set retention.maximumFinished=20000`; the cluster's etcd must have room for them. Nothing else should use the
+/// cluster meanwhile. Memory is as the kubelet tells it: pages of the program's file are in no figure where another container
+/// has read them before.
 #[derive(Args)]
 pub struct Flags {
     /// Finished CodeRuns
@@ -108,15 +110,15 @@ fn print(flags: &Flags, few: &Started, full: &Started) {
     row("from 0 replicas to the result of a run that was there, s", &|started| started.first.as_secs_f64(), 2);
     row("a run right after that, ms", &|started| milliseconds(started.early), 1);
     row("a run once the cluster is at rest, ms", &|started| milliseconds(started.late), 1);
-    row("rss at the end, MiB", &|started| mebibytes(started.last.rss), 1);
-    row("rss, the highest seen, MiB", &|started| mebibytes(started.most.rss), 1);
+    row("anonymous memory (rss) at the end, MiB", &|started| mebibytes(started.last.rss), 1);
+    row("anonymous memory (rss), the highest seen, MiB", &|started| mebibytes(started.most.rss), 1);
     row("working set at the end, MiB", &|started| mebibytes(started.last.working_set), 1);
     row("working set, the highest seen, MiB", &|started| mebibytes(started.most.working_set), 1);
     print!("{table}");
     let more = mebibytes(full.last.rss) - mebibytes(few.last.rss);
     #[allow(clippy::cast_precision_loss, reason = "runs are few")]
     let each = more * 1024.0 / flags.runs.max(1) as f64;
-    println!("rss at the end, for each finished run: {} KiB", number(each, 2));
+    println!("anonymous memory at the end, for each finished run: {} KiB", number(each, 2));
 }
 
 /// Checks that the operator would not delete what is made here.
@@ -226,7 +228,7 @@ async fn memory(client: &Client) -> anyhow::Result<Option<Memory>> {
     let summary: Value = client.request(request).await?;
     let pods = summary["pods"].as_array().context("the kubelet tells of pods")?;
     let ours = pods.iter().find(|of| of["podRef"]["uid"].as_str() == pod.uid().as_deref());
-    let mut containers = ours.iter().flat_map(|pod| pod["containers"].as_array()).flatten();
+    let mut containers = ours.iter().filter_map(|pod| pod["containers"].as_array()).flatten();
     let memory = containers.find(|container| container["name"] == "operator").map(|container| &container["memory"]);
     let bytes = |name: &str| memory.and_then(|memory| memory[name].as_u64());
     Ok(bytes("rssBytes").zip(bytes("workingSetBytes")).map(|(rss, working_set)| Memory { rss, working_set }))

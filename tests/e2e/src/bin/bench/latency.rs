@@ -71,6 +71,9 @@ const KINDS: [(Kind, &str); 7] = [
 const TURNS: [Kind; 6] =
     [Kind::Job, Kind::Cold, Kind::WarmPython, Kind::WarmJavaScript, Kind::BarePython, Kind::BareNode];
 
+/// The steps of a warm run; the first two are the least that any run takes.
+const STEPS: [&str; 3] = ["  its creation is answered", "  its creation is seen", "  its claim of a pod is seen"];
+
 /// The samples of one kind.
 #[derive(Default)]
 struct Series {
@@ -88,8 +91,8 @@ struct Bench<'a> {
     python: Bare,
     node: Bare,
     series: [Series; KINDS.len()],
-    /// From the call that creates a `CodeRun` to the event that shows it.
-    seen: Times,
+    /// The times of [`STEPS`] of warm Python runs.
+    steps: [Times; STEPS.len()],
     /// Whether samples count: those of the first round fill caches.
     counts: bool,
 }
@@ -106,7 +109,7 @@ pub async fn run(flags: &Flags) -> anyhow::Result<()> {
         python: bare("python", &flags.python_image, bare::PYTHON, PYTHON).await?,
         node: bare("node", &flags.javascript_image, bare::NODE, JAVASCRIPT).await?,
         series: Default::default(),
-        seen: Times::default(),
+        steps: Default::default(),
         counts: false,
     };
     let (samples, slow) = (flags.samples, flags.cold_samples.unwrap_or(flags.samples).min(flags.samples));
@@ -207,7 +210,11 @@ impl Bench<'_> {
         let (time, run) = history.end();
         let why_not = failure(run).or_else(|| unfit.map(str::to_owned));
         if self.counts && why_not.is_none() {
-            self.seen.push(history.seen());
+            if kind == Kind::WarmPython {
+                let claimed = history.when(|run| run.status.as_ref().is_some_and(|status| status.pod_name.is_some()));
+                let steps = [history.answered(), history.seen(), claimed.unwrap_or(time)];
+                self.steps.iter_mut().zip(steps).for_each(|(times, time)| times.push(time));
+            }
             let prestarted = run.status.as_ref().and_then(|status| status.prestarted).unwrap_or_default();
             let series = self.of(kind);
             series.warm += usize::from(!is_cold(run));
@@ -246,8 +253,10 @@ impl Bench<'_> {
                 _ => count.to_string(),
             });
             table.row(name, series.times.cells().into_iter().chain(counts).chain(of_runs));
+            if *kind == Kind::WarmPython {
+                STEPS.iter().zip(&self.steps).for_each(|(step, times)| table.row(step, times.cells()));
+            }
         }
-        table.row("a CodeRun's creation alone", self.seen.cells().into_iter().chain([self.seen.len().to_string()]));
         println!("{table}");
         let mut table = Table::new(["", "p50", "p99", "goal for p50"]);
         let times = |kind| &self.series[place(kind)].times;

@@ -32,8 +32,12 @@ pub struct Watch<K> {
 
 type Followed<K> = Arc<Mutex<HashMap<String, UnboundedSender<(Instant, K)>>>>;
 
-/// What was seen of an object, each with the time since the call that created it began. There is one state at least.
-pub struct History<K>(Vec<(Duration, K)>);
+/// What was seen of an object, each with the time since the call that created it began.
+pub struct History<K> {
+    answered: Duration,
+    /// There is one state at least.
+    states: Vec<(Duration, K)>,
+}
 
 impl<K> Watch<K>
 where
@@ -74,16 +78,17 @@ where
         let history = async {
             let began = Instant::now();
             self.api.create(&PostParams::default(), object).await.with_context(|| format!("creating {name}"))?;
-            let mut history = Vec::new();
+            let answered = began.elapsed();
+            let mut seen = Vec::new();
             while let Some((at, state)) = states.recv().await {
                 let has_ended = ended(&state);
-                history.push((at.saturating_duration_since(began), state));
+                seen.push((at.saturating_duration_since(began), state));
                 if has_ended {
                     break;
                 }
             }
-            ensure!(history.last().is_some_and(|(_, state)| ended(state)), "the watch ended before {name} did");
-            Ok(History(history))
+            ensure!(seen.last().is_some_and(|(_, state)| ended(state)), "the watch ended before {name} did");
+            Ok(History { answered, states: seen })
         };
         let history = timeout(BOUND, history).await.with_context(|| format!("the end of {name} did not come"));
         self.followed.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
@@ -111,19 +116,24 @@ impl<K> Drop for Watch<K> {
 }
 
 impl<K> History<K> {
+    /// When the call that created it had its answer.
+    pub fn answered(&self) -> Duration {
+        self.answered
+    }
+
     /// When the creation itself was seen.
     pub fn seen(&self) -> Duration {
-        self.0[0].0
+        self.states[0].0
     }
 
     /// When a state was seen first.
     pub fn when(&self, is: impl Fn(&K) -> bool) -> Option<Duration> {
-        self.0.iter().find(|(_, state)| is(state)).map(|(at, _)| *at)
+        self.states.iter().find(|(_, state)| is(state)).map(|(at, _)| *at)
     }
 
     /// The end, and when it was seen.
     pub fn end(&self) -> (Duration, &K) {
-        let (at, state) = &self.0[self.0.len() - 1];
+        let (at, state) = &self.states[self.states.len() - 1];
         (*at, state)
     }
 }
