@@ -2,6 +2,8 @@
 
 LANGUAGES ?= python javascript
 CLUSTER ?= locus
+# The benchmark on a cluster: latency, writes, burst or finished, each with --help.
+BENCH ?= latency --samples 20
 TARGET := $(shell uname -m)-unknown-linux-musl
 BINARIES := locus-runner locus-operator locus-api-server
 IMAGES := locus/operator:dev locus/api-server:dev $(foreach language,$(LANGUAGES),locus/runner-$(language):dev)
@@ -39,8 +41,8 @@ kind: images ## a whole working Locus: cluster, images, chart
 crds: ## generate crds/ and the chart's copy from the types
 	cargo run -q -p locus-api --bin crdgen -- crds charts/locus/files/crds
 
-bench: ## time a CodeRun against a plain Job on the current cluster
-	cargo run -p locus-e2e --bin bench
+bench: ## time runs beside Jobs and bare interpreters on the cluster; others: make bench BENCH="burst --runs 100"
+	LOCUS_E2E_CONTEXT=$${LOCUS_E2E_CONTEXT:-kind-$(CLUSTER)} cargo run --release -p locus-e2e --bin bench -- $(BENCH)
 
 clear: ## remove the cluster and what was built
 	-kind delete cluster --name $(CLUSTER)
