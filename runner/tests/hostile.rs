@@ -220,6 +220,7 @@ mod checks {
             run,
             env: Vec::new(),
             readable: Vec::new(),
+            prestart: None,
         };
         let program = match case.language.as_str() {
             "py" => python_program,

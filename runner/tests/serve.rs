@@ -167,7 +167,7 @@ fn unchunked(mut body: &[u8]) -> Vec<u8> {
 #[test]
 fn a_pod_tells_who_it_is_and_which_layers_are_in_force() {
     let pod = Pod::start();
-    assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>(), PodInfo { pod_uid: POD.into(), run_uid: None });
+    assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>(), PodInfo { pod_uid: POD.into(), run_uid: None, prestarted: false });
     let ready = pod.ask("GET", "/readyz", None, b"");
     assert_eq!(ready.status, 200);
     assert_eq!(ready.json::<Value>()["layers"][0]["inForce"], true);

@@ -1,0 +1,195 @@
+//! An interpreter that is started, and sandboxed, before its run is known.
+//!
+//! It is the command of the run itself, held inside its own start-up by a hook of its language. The two speak over a
+//! socket: the hook says that it waits, and is then sent the run's arguments and environment. Nothing of the run has
+//! happened before the interpreter has taken them, so until then it can be given up for a plain start.
+
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::process::Child;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use locus_core::{Assignment, Limits, Standby};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
+use rustix::process::Pid;
+
+use crate::execute::{self, Place};
+use crate::family::Family;
+use crate::memory::Gauge;
+use crate::sandbox::Confines;
+use crate::signals::Cancel;
+use crate::spawn;
+use crate::workdir::WorkDir;
+
+/// How long an interpreter may take to be ready, or to take its run, before a plain start is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most bytes of arguments and environment that are handed over. What is too long for the kernel is far longer, and is
+/// refused by a plain start.
+const JOB_MAX: usize = 64 << 10;
+
+/// An interpreter that waits for its run. It is killed with what it has started when this value is dropped.
+#[derive(Debug)]
+pub struct Prestarted {
+    standby: Standby,
+    argv: Vec<String>,
+    child: Option<Child>,
+    waiting: Waiting,
+}
+
+/// Tells whether an interpreter waits.
+#[derive(Debug, Clone)]
+pub struct Waiting(Arc<OwnedFd>);
+
+/// An interpreter that is ready and has the limits of its run.
+#[derive(Debug)]
+pub struct Ready(Prestarted);
+
+impl Prestarted {
+    /// Starts the interpreter in a place, if its language can be held there. `gauge` must be older than the interpreter,
+    /// whose memory is the run's as in a plain start.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(standby: &Standby, place: &Place, gauge: &Gauge) -> io::Result<Option<Self>> {
+        let (program, Some(folder)) = (&standby.program, place.folder()) else { return Ok(None) };
+        let Some(prestart) = program.prestart.as_ref().filter(|_| program.compile.is_none()) else { return Ok(None) };
+        let dir = WorkDir::given(folder);
+        let setting = execute::setting(program, standby.network, place, &dir, gauge);
+        let confines = Arc::new(Confines::new(&setting, &standby.limits)?);
+        let argv = execute::argv(&program.run, &prestart.main, &[]);
+        let env = execute::environment(program, &prestart.env, &dir);
+        let (own, control) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let child = spawn::spawn(&argv, &env, dir.path(), &confines, Some(control.as_fd()))?;
+        Ok(Some(Self { standby: standby.clone(), argv, child: Some(child), waiting: Waiting(Arc::new(own)) }))
+    }
+
+    /// What tells whether it waits.
+    pub fn waiting(&self) -> Waiting {
+        self.waiting.clone()
+    }
+
+    /// Whether a run can be handed to it.
+    pub fn suits(&self, assignment: &Assignment) -> bool {
+        suits(&self.standby, assignment)
+    }
+
+    /// Waits until the interpreter is ready, and bounds it as the run is to be. `None` when it is not ready in time, or the
+    /// run is to stop.
+    pub fn ready(self, confines: &Confines, cancel: &Cancel) -> Option<Ready> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut byte = [0];
+        let told = wait(&self.waiting.0, cancel, deadline) && matches!(rustix::io::read(&self.waiting.0, &mut byte), Ok(1));
+        let lowered = told && confines.lower(self.pid()?).is_ok();
+        lowered.then_some(Ready(self))
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        self.child.as_ref().map(Pid::from_child)
+    }
+}
+
+impl Drop for Prestarted {
+    fn drop(&mut self) {
+        if let Some(child) = &self.child
+            && let Err(error) = Family::of(child.id()).and_then(|mut family| family.end())
+        {
+            tracing::warn!(%error, "a waiting interpreter can't be ended");
+        }
+    }
+}
+
+impl Ready {
+    /// Cpu time that the interpreter has used so far.
+    pub fn cpu(&self) -> Duration {
+        self.0.pid().and_then(cpu_of).unwrap_or_default()
+    }
+
+    /// Hands the run over. `None` when the interpreter has not taken it: then nothing of the run has happened.
+    pub fn hand_over(mut self, argv: &[String], env: &[(String, String)], cancel: &Cancel) -> Option<Child> {
+        let args = argv.strip_prefix(&*self.0.argv)?;
+        let job = job(args, env).filter(|job| job.len() <= JOB_MAX)?;
+        let control = &self.0.waiting.0;
+        // There is room for it all: the socket is empty, and holds more than that.
+        let sent = send(control, &job, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+        if sent != Ok(job.len()) {
+            return None;
+        }
+        // The interpreter closes its end when it has the job. If it dies before, the unread bytes make that an error. One
+        // that does neither may have the job: then it is the run, and what stops a run stops it.
+        wait(control, cancel, Instant::now() + PATIENCE);
+        let lost = recv(control, &mut [0], RecvFlags::DONTWAIT) == Err(Errno::CONNRESET);
+        self.0.child.take_if(|_| !lost)
+    }
+}
+
+impl Waiting {
+    /// Whether the interpreter waits now.
+    pub fn is_ready(&self) -> bool {
+        let mut fds = [PollFd::new(&*self.0, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        // An end that is closed is told too.
+        poll(&mut fds, Some(&now)).is_ok() && fds[0].revents() == PollFlags::IN
+    }
+}
+
+/// Whether a run could be told from one that is started plainly, as far as it shows beforehand.
+fn suits(standby: &Standby, assignment: &Assignment) -> bool {
+    let Some(prestart) = &standby.program.prestart else { return false };
+    let fits = |wanted: &Limits, most: &Limits| {
+        wanted.timeout_seconds <= most.timeout_seconds
+            && wanted.cpu_seconds <= most.cpu_seconds
+            && wanted.memory_bytes <= most.memory_bytes
+            && wanted.output_bytes <= most.output_bytes
+            && wanted.processes <= most.processes
+            && wanted.file_bytes <= most.file_bytes
+    };
+    assignment.program == standby.program
+        && assignment.network == standby.network
+        && assignment.program.compile.is_none()
+        && assignment.files.first().is_some_and(|main| main.name == prestart.main)
+        // Interpreters look for settings of their user at their start, which is before the run's files are there.
+        && !assignment.files.iter().any(|file| file.name.starts_with('.'))
+        && !assignment.env.iter().any(|variable| prestart.fixes(&variable.name))
+        && fits(&assignment.limits, &standby.limits)
+}
+
+/// The number of bytes in eight hexadecimal digits; the number of arguments; the arguments; the environment. All but the
+/// first end in a NUL byte, which none of them can hold.
+fn job(args: &[String], env: &[(String, String)]) -> Option<Vec<u8>> {
+    let mut body = format!("{}\0", args.len());
+    args.iter().for_each(|argument| body.extend([argument, "\0"]));
+    env.iter().for_each(|(name, value)| body.extend([name, "=", value, "\0"]));
+    // A name or an argument with a NUL byte was refused before.
+    Some(format!("{:08x}{body}", u32::try_from(body.len()).ok()?).into_bytes())
+}
+
+/// Waits until a descriptor can be read; whether it can.
+fn wait(fd: &OwnedFd, cancel: &Cancel, deadline: Instant) -> bool {
+    loop {
+        let mut fds = vec![PollFd::new(fd, PollFlags::IN)];
+        fds.extend(cancel.poll_fds());
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(left) = Timespec::try_from(left) else { return false };
+        match poll(&mut fds, Some(&left)) {
+            Err(Errno::INTR) => {}
+            Err(_) | Ok(0) => return false,
+            Ok(_) => return fds[1..].iter().all(|fd| fd.revents().is_empty()),
+        }
+    }
+}
+
+/// Cpu time of a process, exactly.
+fn cpu_of(process: Pid) -> Option<Duration> {
+    let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
+    // SAFETY: both pointers are valid for writes.
+    #[allow(unsafe_code)]
+    let failed = unsafe {
+        libc::clock_getcpuclockid(process.as_raw_nonzero().get(), &raw mut clock) != 0
+            || libc::clock_gettime(clock, &raw mut time) != 0
+    };
+    let (seconds, nanos) = (u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?);
+    (!failed).then(|| Duration::new(seconds, nanos))
+}
