@@ -5,7 +5,7 @@
 //! happened before the interpreter has taken them, so until then it can be given up for a plain start.
 
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
