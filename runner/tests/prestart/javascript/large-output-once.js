@@ -1,2 +1,2 @@
 process.stdout.write('x'.repeat(1 << 20));
-process.exit(1);
+process.exitCode = 1;

@@ -1,9 +1,9 @@
 import multiprocessing, os
 def f(n):
-    return n * n, os.environ.get("PYTHONPATH"), __name__
+    print(n * n, os.environ.get("PYTHONPATH"), __name__, flush=True)
 if __name__ == "__main__":
-    with multiprocessing.get_context("fork").Process(target=print, args=(f(3),)) as p if False else open("/dev/null"):
-        pass
-    process = multiprocessing.get_context("fork").Process(target=lambda: print(f(4), flush=True))
+    process = multiprocessing.get_context("fork").Process(target=f, args=(4,))
     process.start(); process.join()
     print(process.exitcode)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        print(pool.map(abs, range(-3, 3)))

@@ -3,4 +3,4 @@ def f():
     raise ValueError("in a thread")
 thread = threading.Thread(target=f, name="worker")
 thread.start(); thread.join()
-print(threading.main_thread(), threading.active_count(), thread.name)
+print(threading.main_thread().name, threading.active_count(), thread.name)
