@@ -134,7 +134,9 @@ mod platform {
             return failed(format!("{weakness}; or accept that with --allow-weak-sandbox"));
         }
         let settled = match report.isolation {
-            Some(Isolation::Namespaces) => enter_namespaces(&view(&assignment.program, assignment.network), assignment.network),
+            Some(Isolation::Namespaces) => {
+                enter_namespaces(&view(&assignment.program, assignment.network), assignment.network)
+            }
             _ => stay_on_host(assignment),
         };
         let (place, cancel) = match settled {

@@ -104,12 +104,7 @@ impl Launcher {
         Self::new(report, toolchains, network, None)
     }
 
-    fn new(
-        report: SandboxReport,
-        toolchains: &[Toolchain],
-        network: Network,
-        delegation: Option<Delegation>,
-    ) -> Self {
+    fn new(report: SandboxReport, toolchains: &[Toolchain], network: Network, delegation: Option<Delegation>) -> Self {
         let standby = |toolchain: &Toolchain| Standby {
             program: toolchain.program(),
             limits: toolchain.language.default_limits(Limits::DEFAULT, Limits::MAXIMUM),

@@ -128,12 +128,13 @@ fn attempt(
         compile = Some(told);
     }
     let argv = argv(&program.run, &assignment.args);
-    let ended = Step { argv: &argv, stdin: assignment.stdin.as_bytes(), ..step }.run(interpreter, &mut |stream, data| {
-        on_event(match stream {
-            Stream::Stdout => Event::Stdout { data },
-            Stream::Stderr => Event::Stderr { data },
+    let ended =
+        Step { argv: &argv, stdin: assignment.stdin.as_bytes(), ..step }.run(interpreter, &mut |stream, data| {
+            on_event(match stream {
+                Stream::Stdout => Event::Stdout { data },
+                Stream::Stderr => Event::Stderr { data },
+            });
         });
-    });
     match ended {
         Ok(ended) => Ok(RunResult { compile, ..verdict::result(&ended, &assignment.limits, "the program") }),
         // What was compiled is the user's own.
@@ -215,8 +216,8 @@ pub fn environment(program: &Program, more: &[EnvVar], dir: &WorkDir) -> Vec<(St
     let text = |path: &Path| path.to_string_lossy().into_owned();
     // A program that starts its own language again finds the same one.
     let interpreter = program.run.first().map(Path::new).filter(|program| program.is_absolute());
-    let path = interpreter
-        .and_then(Path::parent).map_or_else(|| PATH.to_owned(), |folder| format!("{}:{PATH}", text(folder)));
+    let path =
+        interpreter.and_then(Path::parent).map_or_else(|| PATH.to_owned(), |folder| format!("{}:{PATH}", text(folder)));
     let mut env = BTreeMap::from([
         ("PATH".to_owned(), path),
         ("HOME".to_owned(), text(dir.path())),

@@ -81,7 +81,8 @@ impl Prestarted {
     pub fn ready(self, confines: &Confines, cancel: &Cancel) -> Option<Ready> {
         let deadline = Instant::now() + PATIENCE;
         let mut byte = [0];
-        let told = wait(&self.waiting.0, cancel, deadline) && matches!(rustix::io::read(&self.waiting.0, &mut byte), Ok(1));
+        let told =
+            wait(&self.waiting.0, cancel, deadline) && matches!(rustix::io::read(&self.waiting.0, &mut byte), Ok(1));
         let lowered = told && confines.lower(self.pid()?).is_ok();
         lowered.then_some(Ready(self))
     }
@@ -109,8 +110,8 @@ impl Ready {
 
     /// Hands the run over. `None` when the interpreter has not taken it: then nothing of the run has happened.
     pub fn hand_over(mut self, argv: &[String], env: &[(String, String)], cancel: &Cancel) -> Option<Child> {
-        let args = argv.strip_prefix(&*self.0.argv)?;
-        let job = job(args, env).filter(|job| job.len() <= JOB_MAX)?;
+        let further = argv.strip_prefix(&*self.0.argv)?;
+        let job = job(further, env).filter(|job| job.len() <= JOB_MAX)?;
         let control = &self.0.waiting.0;
         // There is room for it all: the socket is empty, and holds more than that.
         let sent = send(control, &job, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
@@ -160,8 +161,12 @@ fn suits(standby: &Standby, assignment: &Assignment) -> bool {
 /// first end in a NUL byte, which none of them can hold.
 fn job(args: &[String], env: &[(String, String)]) -> Option<Vec<u8>> {
     let mut body = format!("{}\0", args.len());
-    args.iter().for_each(|argument| body.extend([argument, "\0"]));
-    env.iter().for_each(|(name, value)| body.extend([name, "=", value, "\0"]));
+    for argument in args {
+        body.extend([argument, "\0"]);
+    }
+    for (name, value) in env {
+        body.extend([name, "=", value, "\0"]);
+    }
     // A name or an argument with a NUL byte was refused before.
     Some(format!("{:08x}{body}", u32::try_from(body.len()).ok()?).into_bytes())
 }
@@ -192,4 +197,80 @@ fn cpu_of(process: Pid) -> Option<Duration> {
     };
     let (seconds, nanos) = (u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?);
     (!failed).then(|| Duration::new(seconds, nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use locus_core::{Assignment, Encoding, EnvVar, Limits, Network, SourceFile, Standby};
+
+    use super::{job, suits};
+
+    type Change = fn(&mut Assignment);
+
+    fn python() -> (Standby, Assignment) {
+        let language = locus_languages::find(locus_languages::all(), "python").expect("it is known");
+        let program = language.program();
+        let standby = Standby { program: program.clone(), limits: Limits::DEFAULT, network: Network::None };
+        let assignment = Assignment {
+            uid: String::new(),
+            program,
+            files: vec![file("main.py"), file("lib/a.py")],
+            stdin: "in".into(),
+            args: vec!["a".into()],
+            env: vec![variable("MINE")],
+            compile_args: Vec::new(),
+            limits: Limits { memory_bytes: 1 << 20, ..Limits::DEFAULT },
+            compile_limits: None,
+            network: Network::None,
+        };
+        (standby, assignment)
+    }
+
+    fn file(name: &str) -> SourceFile {
+        SourceFile { name: name.into(), content: String::new(), encoding: Encoding::Utf8 }
+    }
+
+    fn variable(name: &str) -> EnvVar {
+        EnvVar { name: name.into(), value: "x".into() }
+    }
+
+    #[test]
+    fn a_run_suits_that_comes_after_all_that_the_interpreter_has_seen() {
+        let (standby, assignment) = python();
+        assert!(suits(&standby, &assignment));
+        let cases: [(&str, Change); 13] = [
+            ("another program", |run| run.program.run[0] = "/usr/bin/python3".into()),
+            ("a compiler", |run| run.program.compile = Some(vec!["cc".into()])),
+            ("another network", |run| run.network = Network::Egress),
+            ("another main file", |run| run.files[0].name = "other.py".into()),
+            ("no file", |run| run.files.clear()),
+            ("settings of the user", |run| run.files.push(file(".local/x"))),
+            ("a variable that is read early", |run| run.env.push(variable("PYTHONPATH"))),
+            ("more time", |run| run.limits.timeout_seconds += 1),
+            ("more cpu time", |run| run.limits.cpu_seconds += 1),
+            ("more memory", |run| run.limits.memory_bytes = Limits::DEFAULT.memory_bytes + 1),
+            ("more output", |run| run.limits.output_bytes += 1),
+            ("more processes", |run| run.limits.processes += 1),
+            ("larger files", |run| run.limits.file_bytes += 1),
+        ];
+        for (what, change) in cases {
+            let mut changed = assignment.clone();
+            change(&mut changed);
+            assert!(!suits(&standby, &changed), "{what}");
+        }
+    }
+
+    #[test]
+    fn nothing_suits_a_language_that_can_not_be_held() {
+        let (mut standby, mut assignment) = python();
+        (standby.program.prestart, assignment.program.prestart) = (None, None);
+        assert!(!suits(&standby, &assignment));
+    }
+
+    #[test]
+    fn a_job_tells_its_length_its_arguments_and_the_environment() {
+        let env = [("A".to_owned(), "1=2".to_owned()), ("B".to_owned(), String::new())];
+        let job = job(&["x".to_owned(), String::new()], &env).expect("it is short");
+        assert_eq!(job, b"0000000e2\0x\0\0A=1=2\0B=\0");
+    }
 }

@@ -156,8 +156,14 @@ mod tests {
                 "the program was stopped after 1 MiB of stderr (output limit)",
             ),
         ] {
-            let ended =
-                Ended { status, cause, stdout_truncated: false, stderr_truncated: false, usage: Usage::default(), prestarted: false };
+            let ended = Ended {
+                status,
+                cause,
+                stdout_truncated: false,
+                stderr_truncated: false,
+                usage: Usage::default(),
+                prestarted: false,
+            };
             let result = result(&ended, &Limits::DEFAULT, "the program");
             assert_eq!((result.outcome, result.error.as_str()), (outcome, error));
         }

@@ -71,6 +71,8 @@ mod checks {
         }
     }
 
+    type Check = fn(&Machine) -> Result<(), Failed>;
+
     /// A language of this machine, and what is held ready for it.
     struct Machine {
         standby: Standby,
@@ -97,7 +99,7 @@ mod checks {
                 let name = format!("{id}/{}", path.file_name().expect("a file").display());
                 trials.push(Trial::test(name, move || machine.runs_the_same_both_ways(&path)));
             }
-            let named: [(&str, fn(&Machine) -> Result<(), Failed>); 5] = [
+            let named: [(&str, Check); 5] = [
                 ("what is random is fresh in each run", Machine::is_fresh_each_time),
                 ("an interpreter killed while it waits is made up for", Machine::survives_a_kill),
                 ("a waiting interpreter that stands still is given up by a cancel", Machine::gives_up_when_cancelled),
@@ -170,10 +172,9 @@ mod checks {
             let (assignment, suits) = self.read(path);
             let plain = self.idle(false).run(&assignment);
             let prestarted = self.idle(true).run(&assignment);
-            for (what, one, other) in [
-                ("stdout", &plain.stdout, &prestarted.stdout),
-                ("stderr", &plain.stderr, &prestarted.stderr),
-            ] {
+            for (what, one, other) in
+                [("stdout", &plain.stdout, &prestarted.stdout), ("stderr", &plain.stderr, &prestarted.stderr)]
+            {
                 let (one, other) = (without_addresses(one), without_addresses(other));
                 if one != other {
                     return Err(difference(what, &one, &other).into());

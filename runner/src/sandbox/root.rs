@@ -45,7 +45,8 @@ enum What {
 pub fn sources(view: &View) -> io::Result<Vec<Source>> {
     let mut sources: Vec<Source> = Vec::new();
     for path in view.readable() {
-        let own = ["/proc", HOOKS].iter().any(|name| path == Path::new(name)) || OWN.iter().any(|(name, _)| path == Path::new(name));
+        let own = ["/proc", HOOKS].iter().any(|name| path == Path::new(name))
+            || OWN.iter().any(|(name, _)| path == Path::new(name));
         let covered = sources.iter().any(|source| source.is_folder() && path.starts_with(&source.at));
         if own || covered {
             continue;

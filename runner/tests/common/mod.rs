@@ -6,7 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use locus_core::{Assignment, EnvVar, Event, Limits, Network, Outcome, Program, RunResult, SourceFile, Standby, Transcript};
+use locus_core::{
+    Assignment, EnvVar, Event, Limits, Network, Outcome, Program, RunResult, SourceFile, Standby, Transcript,
+};
 use locus_runner::sandbox::Isolation;
 use locus_runner::toolchain::Toolchain;
 use serde_json::json;
