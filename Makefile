@@ -24,6 +24,9 @@ binaries: ## build the static binaries into dist/
 	CC_$(subst -,_,$(TARGET))=cc cargo build --release --target $(TARGET) $(BINARIES:%=-p %)
 	mkdir -p dist
 	cp $(foreach binary,$(BINARIES),$${CARGO_TARGET_DIR:-target}/$(TARGET)/release/$(binary)) dist/
+	rm -rf dist/prestart
+	mkdir dist/prestart
+	for folder in languages/*/prestart; do id=$${folder%/prestart}; cp -R $$folder dist/prestart/$${id#languages/} || exit 1; done
 
 images: binaries ## build the container images
 	docker build -q -t locus/operator:dev -f operator/Dockerfile dist

@@ -24,6 +24,10 @@ pub struct Flags {
     /// Runs that may wait for their turn; further ones are answered 429.
     #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
     pub max_queued: usize,
+    /// Sandboxes that are held ready for each language from its first run on, with its interpreter where that has a way,
+    /// where there is no cluster.
+    #[arg(long, env = "LOCUS_WARM", default_value_t = 1)]
+    pub warm: usize,
     /// What programs may reach where there is no cluster: none, loopback (themselves) or egress (whatever this machine
     /// can, its own services included).
     #[arg(long, env = "LOCUS_NETWORK", default_value = "none")]

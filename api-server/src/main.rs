@@ -48,10 +48,10 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
     let gate = Gate::new(flags.concurrent(), flags.max_queued);
     let app = match flags.backend {
         BackendKind::Embedded => {
-            let network = flags.network;
+            let (network, warm) = (flags.network, flags.warm);
             let look = move || {
                 let toolchains = toolchain::detect();
-                Launcher::probe(&toolchains, network).map(|launcher| (toolchains, launcher))
+                Launcher::probe(&toolchains, network).map(|launcher| (toolchains, launcher.warm(warm)))
             };
             let (toolchains, launcher) =
                 tokio::task::spawn_blocking(look).await?.context("the sandbox can't be examined")?;

@@ -84,7 +84,7 @@ impl std::str::FromStr for Network {
 
 /// How a language compiles and runs a program. In each argv, the item `{main}` stands for the name
 /// of the main file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Program {
     /// The language's id.
@@ -101,6 +101,48 @@ pub struct Program {
     /// Files and folders that the language needs beside those of the system. A program may read them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readable: Vec<String>,
+    /// How the program is started before its code is known, where the language has a way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prestart: Option<Prestart>,
+}
+
+/// How `run` is started before the run is known: it is the very command, held by a hook inside its own start-up until it
+/// is told its arguments and its environment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Prestart {
+    /// The main file that it will open.
+    pub main: String,
+    /// Environment variables that make it load the hook. The program does not find them.
+    pub env: Vec<EnvVar>,
+    /// Names of variables that it reads before the hook; `*` at the end stands for any rest. A run that sets one is
+    /// started plainly.
+    #[serde(default)]
+    pub fixed_env: Vec<String>,
+}
+
+impl Prestart {
+    /// Whether a variable is read too early to be set by a run.
+    #[must_use]
+    pub fn fixes(&self, variable: &str) -> bool {
+        self.fixed_env.iter().any(|name| match name.strip_suffix('*') {
+            Some(prefix) => variable.starts_with(prefix),
+            None => variable == name,
+        })
+    }
+}
+
+/// What a runner is to hold ready before it has its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standby {
+    /// The language of the run.
+    pub program: Program,
+    /// The largest limits that a run there may have.
+    pub limits: Limits,
+    /// What the run may reach.
+    #[serde(default)]
+    pub network: Network,
 }
 
 /// Who the runner's pod is: the answer of `GET /v1/pod`.
@@ -112,6 +154,9 @@ pub struct PodInfo {
     /// The UID of the run that the runner has accepted, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_uid: Option<String>,
+    /// Whether an interpreter waits ready for the run.
+    #[serde(default)]
+    pub prestarted: bool,
 }
 
 /// Where a run stands: the answer of `PUT` and `GET /v1/runs/{uid}`.
@@ -127,13 +172,19 @@ pub struct RunState {
 
 #[cfg(test)]
 mod tests {
-    use super::{Assignment, Network, Program};
+    use super::{Assignment, Network, Prestart, Program};
     use crate::Limits;
 
     #[test]
     fn bounds_have_room_for_the_compiler_and_the_program() {
-        let program =
-            Program { language: String::new(), compile: None, run: Vec::new(), env: Vec::new(), readable: Vec::new() };
+        let program = Program {
+            language: String::new(),
+            compile: None,
+            run: Vec::new(),
+            env: Vec::new(),
+            readable: Vec::new(),
+            prestart: None,
+        };
         let limits = Limits { timeout_seconds: 2, memory_bytes: 1 << 20, ..Limits::DEFAULT };
         let mut assignment = Assignment {
             uid: String::new(),
@@ -150,6 +201,15 @@ mod tests {
         assert_eq!(assignment.bounds(), limits);
         assignment.compile_limits = Some(Limits { timeout_seconds: 30, memory_bytes: 1 << 28, ..Limits::DEFAULT });
         assert_eq!(assignment.bounds(), Limits { timeout_seconds: 32, memory_bytes: 1 << 28, ..limits });
+    }
+
+    #[test]
+    fn a_variable_is_fixed_by_its_name_or_by_how_it_begins() {
+        let fixed_env = vec!["HOME".to_owned(), "LC_*".to_owned()];
+        let prestart = Prestart { main: "main.py".into(), env: Vec::new(), fixed_env };
+        for (name, fixed) in [("HOME", true), ("HOMES", false), ("LC_ALL", true), ("LC_", true), ("LC", false)] {
+            assert_eq!(prestart.fixes(name), fixed, "{name}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub mod outcome;
 pub mod request;
 pub mod token;
 
-pub use assignment::{Assignment, Network, PodInfo, Program, RunState};
+pub use assignment::{Assignment, Network, PodInfo, Prestart, Program, RunState, Standby};
 pub use event::{CompileResult, Event, RunResult, Transcript, Usage};
 pub use limits::{Limits, LimitsRequest};
 pub use outcome::Outcome;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use locus_core::{Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Network, Program, RunRequest};
+use locus_core::{Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Network, Prestart, Program, RunRequest};
 use serde::Deserialize;
 
 /// What Locus knows of a language.
@@ -40,7 +40,24 @@ pub struct Language {
     /// Limits of the compile step that differ from the defaults of Locus. A request does not change them.
     #[serde(default)]
     pub compile_limits: LimitsRequest,
+    /// How it is started before its code is known, where it has a way.
+    #[serde(default)]
+    pub prestart: Option<Hold>,
 }
+
+/// What holds an interpreter in its start-up; see [`Prestart`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hold {
+    /// Environment variables that make it load the hook, which is a file of [`HOOKS`].
+    pub env: Vec<EnvVar>,
+    /// Names of variables that it reads before the hook.
+    #[serde(default)]
+    pub fixed_env: Vec<String>,
+}
+
+/// The files of every language that hold its interpreter in its start-up, with the paths where a run finds them.
+pub const HOOKS: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/hooks.rs"));
 
 /// No language goes by the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +77,18 @@ impl Language {
             run: self.run.clone(),
             env: self.env.clone(),
             readable: self.readable.clone(),
+            prestart: self.prestart.as_ref().map(|hold| Prestart {
+                main: self.file_name.clone(),
+                env: hold.env.clone(),
+                fixed_env: hold.fixed_env.clone(),
+            }),
         }
+    }
+
+    /// The limits of a request that asks for none.
+    #[must_use]
+    pub fn default_limits(&self, default: Limits, maximum: Limits) -> Limits {
+        Limits::clamp(self.limits, default, maximum)
     }
 
     /// Makes a request ready for a runner that runs `program`: checked, and with limits that are the request's own,
@@ -78,7 +106,7 @@ impl Language {
     ) -> Result<Assignment, InvalidRequest> {
         let files = request.sources(&self.file_name)?;
         let compile_limits = self.compile.as_ref().map(|_| Limits::clamp(self.compile_limits, default, maximum));
-        let default = Limits::clamp(self.limits, default, maximum);
+        let default = self.default_limits(default, maximum);
         Ok(Assignment {
             uid,
             program,
@@ -165,6 +193,20 @@ mod tests {
             assert!(error.contains("javascript, python"), "{error}");
         }
     }
+
+    #[test]
+    fn what_holds_an_interpreter_is_a_file_of_its_language() {
+        for language in super::all().iter().filter(|language| language.prestart.is_some()) {
+            let program = language.program();
+            let prestart = program.prestart.expect("it has one");
+            assert_eq!(prestart.main, language.file_name);
+            let folder = format!("/locus/{}", language.id);
+            assert!(prestart.env.iter().all(|variable| variable.value.contains(&folder)), "{}", language.id);
+            assert!(prestart.env.iter().all(|variable| prestart.fixes(&variable.name)), "{}", language.id);
+            assert!(super::HOOKS.iter().any(|(path, _)| path.starts_with(&folder)), "{}", language.id);
+        }
+    }
+
     #[test]
     fn a_request_does_not_change_what_the_compiler_gets() {
         let python = super::find(super::all(), "python").expect("it is known");

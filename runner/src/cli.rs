@@ -1,15 +1,16 @@
 //! The command line.
 
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use locus_core::{Assignment, Limits, Network, RunRequest};
+use locus_core::{Assignment, Limits, Network, RunRequest, Standby};
 use locus_languages::Language;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::toolchain::Toolchain;
 
-const USAGE: &str = "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | probe | exec landlock | exec namespaces <network> <memory cgroup or -> [<readable path>...]";
+const USAGE: &str = "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | probe | exec landlock | exec namespaces '<json>'";
 
 /// The runner's main; `args` are the arguments after the program's name.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
@@ -19,9 +20,9 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         ["run", "--allow-weak-sandbox", json] => run(json, true),
         ["serve"] => platform::serve(),
         ["exec", "landlock"] => platform::exec(None),
-        ["exec", "namespaces", network, cgroup, ref readable @ ..] => match network.parse() {
-            Ok(network) => platform::exec(Some(Beforehand { network, cgroup, readable })),
-            Err(error) => fail(&error),
+        ["exec", "namespaces", json] => match serde_json::from_str(json) {
+            Ok(known) => platform::exec(Some(known)),
+            Err(error) => fail(&format!("what is known beforehand can't be read: {error}")),
         },
         ["probe"] => platform::probe(),
         _ => fail(USAGE),
@@ -29,14 +30,20 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
 }
 
 /// What a runner is told before it has its run, so that it can make the sandbox beforehand.
-#[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-struct Beforehand<'a> {
-    network: Network,
-    /// The folder of a memory cgroup of its own, or `-`.
-    cgroup: &'a str,
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Beforehand {
+    /// What the run may reach.
+    pub network: Network,
+    /// The folder of a memory cgroup of its own, if it is in one.
+    #[serde(default)]
+    pub cgroup: Option<PathBuf>,
     /// Files and folders that the languages here need.
-    readable: &'a [&'a str],
+    #[serde(default)]
+    pub readable: Vec<PathBuf>,
+    /// What to hold ready.
+    #[serde(default)]
+    pub standby: Option<Standby>,
 }
 
 fn fail(message: &str) -> ExitCode {
@@ -94,7 +101,6 @@ fn not_installed(language: &Language) -> String {
 mod platform {
     use std::io::Read as _;
     use std::os::fd::AsFd as _;
-    use std::path::PathBuf;
     use std::process::ExitCode;
 
     use locus_core::{Assignment, Event, Network, Outcome, RunResult, Transcript};
@@ -103,6 +109,7 @@ mod platform {
     use crate::embedded;
     use crate::execute::{Place, execute, view};
     use crate::memory::CgroupFiles;
+    use crate::prestart::Prestarted;
     use crate::sandbox::{EnterError, Isolation, View, drop_root, enter, report_of_host};
     use crate::signals::{self, Cancel};
     use crate::tell::Teller;
@@ -127,7 +134,9 @@ mod platform {
             return failed(format!("{weakness}; or accept that with --allow-weak-sandbox"));
         }
         let settled = match report.isolation {
-            Some(Isolation::Namespaces) => enter_namespaces(&view(assignment), assignment.network),
+            Some(Isolation::Namespaces) => {
+                enter_namespaces(&view(&assignment.program, assignment.network), assignment.network)
+            }
             _ => stay_on_host(assignment),
         };
         let (place, cancel) = match settled {
@@ -135,7 +144,7 @@ mod platform {
             Err(error) => return failed(error.to_string()),
         };
         let mut transcript = Transcript::default();
-        execute(assignment, &place, None, &cancel, &mut |event| transcript.push(event, usize::MAX));
+        execute(assignment, &place, &place.gauge(None), None, &cancel, &mut |event| transcript.push(event, usize::MAX));
         let result = transcript.result.expect("a run ends with its result");
         let code = if result.outcome == Outcome::RunnerFailed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -151,24 +160,35 @@ mod platform {
     }
 
     /// An embedded run: the assignment comes on stdin, the events leave on stdout.
-    pub fn exec(beforehand: Option<Beforehand<'_>>) -> ExitCode {
+    pub fn exec(beforehand: Option<Beforehand>) -> ExitCode {
         match follow(beforehand) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error.to_string()),
         }
     }
 
-    fn follow(beforehand: Option<Beforehand<'_>>) -> std::io::Result<()> {
-        let cgroup = beforehand.map(|known| known.cgroup).filter(|cgroup| *cgroup != "-");
-        let memory = cgroup.map(|folder| CgroupFiles::open(folder.as_ref())).transpose()?;
+    fn follow(beforehand: Option<Beforehand>) -> std::io::Result<()> {
+        let cgroup = beforehand.as_ref().and_then(|known| known.cgroup.as_ref());
+        let mut memory = cgroup.map(|folder| CgroupFiles::open(folder)).transpose()?;
         if memory.is_some() {
             // The server has moved this process into the cgroup when it sends the first byte, which is a blank.
-            std::io::stdin().read_exact(&mut [0])?;
+            if std::io::stdin().read(&mut [0])? == 0 {
+                return Ok(());
+            }
         }
-        let settled = beforehand.map(|known| {
-            let language = known.readable.iter().map(PathBuf::from).collect();
+        let settled = beforehand.as_ref().map(|known| {
+            let language = known.readable.clone();
             enter_namespaces(&View { language, ..View::default() }, known.network)
         });
+        let mut interpreter = None;
+        if let (Some(Ok((place, _))), Some(standby)) =
+            (&settled, beforehand.as_ref().and_then(|known| known.standby.as_ref()))
+        {
+            let gauge = place.gauge(memory.take());
+            // Without one the run is started plainly, and tells what is wrong.
+            let prestarted = Prestarted::start(standby, place, &gauge).ok().flatten();
+            interpreter = Some((gauge, prestarted));
+        }
         let mut json = Vec::new();
         std::io::stdin().read_to_end(&mut json)?;
         if json.is_empty() {
@@ -190,7 +210,8 @@ mod platform {
                 // When the server that reads stdout is gone, nobody is left to run for. That is watched in place of
                 // PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
                 let cancel = cancel.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
-                execute(&assignment, &place, memory, &cancel, &mut |event| teller.tell(&event));
+                let (gauge, interpreter) = interpreter.unwrap_or_else(|| (place.gauge(memory), None));
+                execute(&assignment, &place, &gauge, interpreter, &cancel, &mut |event| teller.tell(&event));
             }
             Err(error) => {
                 let result = RunResult::failed(Outcome::RunnerFailed, format!("the sandbox can't be made: {error}"));
@@ -236,7 +257,7 @@ mod platform {
         fail(NEEDS_LINUX)
     }
 
-    pub fn exec(_: Option<Beforehand<'_>>) -> ExitCode {
+    pub fn exec(_: Option<Beforehand>) -> ExitCode {
         fail(NEEDS_LINUX)
     }
 

@@ -1,18 +1,21 @@
 //! A run in a process of its own, started by a server that has no cluster: the server re-executes its
 //! own binary into [`crate::main`], so that a program never runs inside the server's process.
 
+use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use locus_core::{Assignment, Event, Network, Outcome, RunResult};
+use locus_core::{Assignment, Event, Limits, Network, Outcome, Program, RunResult, Standby};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::cgroup::{Cgroup, Delegation};
+use crate::cli::Beforehand;
 use crate::sandbox::{Isolation, Layer, SandboxReport};
 use crate::toolchain::Toolchain;
 
@@ -23,12 +26,23 @@ pub const EMBEDDED_COMMAND: &str = "__runner";
 #[derive(Debug)]
 pub struct Launcher {
     report: SandboxReport,
+    stock: Arc<Stock>,
+}
+
+/// Runners that were made ready while there was time, sandbox, interpreter and all: that takes longer than many a program.
+#[derive(Debug)]
+struct Stock {
+    isolation: Option<Isolation>,
     network: Network,
     /// What the languages of this machine need beside the folders of the system.
-    readable: Arc<[String]>,
-    delegation: Option<Arc<Delegation>>,
-    /// Made ready while there is time, sandbox and all: that takes longer than many a program.
-    spare: Arc<Mutex<Option<Ready>>>,
+    readable: Vec<PathBuf>,
+    delegation: Option<Delegation>,
+    /// What a spare runner of each language holds ready.
+    standbys: Vec<Standby>,
+    /// Spare runners of each language that was used.
+    size: usize,
+    /// Those that are ready or about to be.
+    spares: Mutex<HashMap<Program, Vec<JoinHandle<io::Result<Ready>>>>>,
 }
 
 /// A runner that waits for its assignment, and holds nothing of anybody.
@@ -48,6 +62,14 @@ pub struct EmbeddedRun {
     finished: bool,
     cancelled: AtomicBool,
     _cgroup: Option<Cgroup>,
+    refill: Option<Refill>,
+}
+
+/// Makes the next spare runner when it is dropped: at the end of a run, which it would only slow down before.
+#[derive(Debug)]
+struct Refill {
+    stock: Arc<Stock>,
+    program: Program,
 }
 
 impl Launcher {
@@ -56,10 +78,11 @@ impl Launcher {
     /// # Errors
     /// When the process that is asked can't be started or does not answer.
     pub fn probe(toolchains: &[Toolchain], network: Network) -> io::Result<Self> {
-        let mut launcher = Self::with(probe()?, toolchains, network);
-        if launcher.report.isolation == Some(Isolation::Namespaces) {
+        let mut report = probe()?;
+        let mut delegation = None;
+        if report.isolation == Some(Isolation::Namespaces) {
             let found = Delegation::find();
-            launcher.report.layers.push(Layer {
+            report.layers.push(Layer {
                 name: "cgroup-limits".to_owned(),
                 in_force: found.is_ok(),
                 detail: match &found {
@@ -67,23 +90,43 @@ impl Launcher {
                     Err(error) => format!("none: {error}"),
                 },
             });
-            if let (Ok(_), Some(memory)) =
-                (&found, launcher.report.layers.iter_mut().find(|layer| layer.name == "memory"))
-            {
+            if let (Ok(_), Some(memory)) = (&found, report.layers.iter_mut().find(|layer| layer.name == "memory")) {
                 memory.detail = String::from("the memory cgroup of the run is watched, and its limit stands behind it");
             }
-            launcher.delegation = found.ok().map(Arc::new);
+            delegation = found.ok();
         }
-        Ok(launcher)
+        Ok(Self::new(report, toolchains, network, delegation))
     }
 
     /// A launcher without cgroups, for a machine of which this is known.
     #[must_use]
     pub fn with(report: SandboxReport, toolchains: &[Toolchain], network: Network) -> Self {
-        let mut readable: Vec<_> = toolchains.iter().flat_map(|toolchain| toolchain.program().readable).collect();
+        Self::new(report, toolchains, network, None)
+    }
+
+    fn new(report: SandboxReport, toolchains: &[Toolchain], network: Network, delegation: Option<Delegation>) -> Self {
+        let standby = |toolchain: &Toolchain| Standby {
+            program: toolchain.program(),
+            limits: toolchain.language.default_limits(Limits::DEFAULT, Limits::MAXIMUM),
+            network,
+        };
+        let standbys: Vec<_> = toolchains.iter().map(standby).collect();
+        let mut readable: Vec<PathBuf> =
+            standbys.iter().flat_map(|standby| &standby.program.readable).map(PathBuf::from).collect();
         readable.sort();
         readable.dedup();
-        Self { report, network, readable: readable.into(), delegation: None, spare: Arc::default() }
+        let (isolation, spares) = (report.isolation, Mutex::default());
+        Self { report, stock: Arc::new(Stock { isolation, network, readable, delegation, standbys, size: 1, spares }) }
+    }
+
+    /// The same launcher with so many spare runners of each language, from its first run on.
+    ///
+    /// # Panics
+    /// When it has started a run already.
+    #[must_use]
+    pub fn warm(mut self, count: usize) -> Self {
+        Arc::get_mut(&mut self.stock).expect("it is new").size = count;
+        self
     }
 
     /// Which layers of the sandbox hold here.
@@ -97,25 +140,18 @@ impl Launcher {
     /// # Errors
     /// When no process can be started, or this is not Linux.
     pub async fn launch(&self, assignment: Assignment) -> io::Result<EmbeddedRun> {
-        let assignment = Assignment { network: self.network, ..assignment };
+        let assignment = Assignment { network: self.stock.network, ..assignment };
         let json = serde_json::to_vec(&assignment)?;
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let alive = spare.and_then(|mut spare| matches!(spare.child.try_wait(), Ok(None)).then_some(spare));
-        let mut ready = match alive {
+        let refill = Refill { stock: self.stock.clone(), program: assignment.program.clone() };
+        let mut ready = match self.stock.take(&assignment.program).await {
             Some(ready) => ready,
-            None => self.preparation().await?,
+            None => prepare(self.stock.clone(), None).await.map_err(io::Error::other)??,
         };
         if let Some(cgroup) = &ready.cgroup {
             cgroup.limit(&assignment.bounds())?;
         }
-        let (next, spare) = (self.preparation(), self.spare.clone());
         tokio::spawn(async move {
             ready.stdin.write_all(&json).await.ok();
-            drop(ready.stdin);
-            // Without a spare the next run prepares its own, and tells what is wrong.
-            if let Ok(next) = next.await {
-                spare.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(next);
-            }
         });
         Ok(EmbeddedRun {
             child: ready.child,
@@ -123,36 +159,71 @@ impl Launcher {
             finished: false,
             cancelled: AtomicBool::new(false),
             _cgroup: ready.cgroup,
+            refill: Some(refill),
         })
     }
+}
 
-    /// Makes a runner ready, on a thread that may wait.
-    fn preparation(&self) -> impl Future<Output = io::Result<Ready>> + use<> {
-        let (isolation, network, readable) = (self.report.isolation, self.network, self.readable.clone());
-        let delegation = self.delegation.clone();
-        let prepare = move || {
-            let isolation =
-                isolation.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"))?;
-            let mut command = runner(&["exec", isolation.as_str()]);
-            let cgroup = delegation.map(|delegation| delegation.make()).transpose()?;
-            if isolation == Isolation::Namespaces {
-                let folder = cgroup.as_ref().map_or(Path::new("-"), Cgroup::memory);
-                command.arg(network.as_str()).arg(folder).args(&*readable);
-            }
-            // Killed on drop it would leave the program behind: it is told to stop instead and cleans up.
-            let mut child =
-                Command::from(command).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(false).spawn()?;
-            let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-                return Err(io::Error::other("the process has no pipes"));
+impl Stock {
+    /// A spare runner, if there is one; one that is being made is waited for.
+    async fn take(&self, program: &Program) -> Option<Ready> {
+        loop {
+            let spare = {
+                let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+                spares.get_mut(program).filter(|spares| !spares.is_empty())?.remove(0)
             };
-            if let (Some(cgroup), Some(id)) = (&cgroup, child.id()) {
-                cgroup.take_in(id)?;
-                // It has been waiting for this: what it started before would not be in the cgroup.
-                Handle::current().block_on(stdin.write_all(b"\n"))?;
+            // Without a spare the run prepares its own, and tells what is wrong.
+            if let Ok(Ok(mut ready)) = spare.await
+                && matches!(ready.child.try_wait(), Ok(None))
+            {
+                return Some(ready);
             }
-            Ok(Ready { child, stdin, stdout, cgroup })
+        }
+    }
+
+    fn make(&self, standby: Option<&Standby>) -> io::Result<Ready> {
+        let isolation =
+            self.isolation.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"))?;
+        let mut command = runner(&["exec", isolation.as_str()]);
+        let cgroup = self.delegation.as_ref().map(Delegation::make).transpose()?;
+        if isolation == Isolation::Namespaces {
+            let cgroup = cgroup.as_ref().map(|cgroup| cgroup.memory().to_owned());
+            let (readable, standby) = (self.readable.clone(), standby.cloned());
+            let known = Beforehand { network: self.network, cgroup, readable, standby };
+            command.arg(serde_json::to_string(&known)?);
+        }
+        // Killed on drop it would leave the program behind: it is told to stop instead and cleans up.
+        let mut child =
+            Command::from(command).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(false).spawn()?;
+        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("the process has no pipes"));
         };
-        async move { tokio::task::spawn_blocking(prepare).await.map_err(io::Error::other)? }
+        if let (Some(cgroup), Some(id)) = (&cgroup, child.id()) {
+            cgroup.take_in(id)?;
+            // It has been waiting for this: what it started before would not be in the cgroup.
+            Handle::current().block_on(stdin.write_all(b"\n"))?;
+        }
+        Ok(Ready { child, stdin, stdout, cgroup })
+    }
+}
+
+/// Makes a runner ready, on a thread that may wait.
+fn prepare(stock: Arc<Stock>, standby: Option<Standby>) -> JoinHandle<io::Result<Ready>> {
+    tokio::task::spawn_blocking(move || stock.make(standby.as_ref()))
+}
+
+impl Drop for Refill {
+    fn drop(&mut self) {
+        // When the server ends nobody needs another one.
+        if Handle::try_current().is_err() {
+            return;
+        }
+        let mut spares = self.stock.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let spares = spares.entry(self.program.clone()).or_default();
+        if spares.len() < self.stock.size {
+            let standby = self.stock.standbys.iter().find(|standby| standby.program == self.program);
+            spares.push(prepare(self.stock.clone(), standby.cloned()));
+        }
     }
 }
 
@@ -193,6 +264,9 @@ impl EmbeddedRun {
             Err(error) => return Some(Err(error)),
         };
         self.finished = matches!(event, Event::Finished { .. });
+        if self.finished {
+            self.refill = None;
+        }
         Some(Ok(event))
     }
 

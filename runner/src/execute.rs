@@ -5,10 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use locus_core::{Assignment, CompileResult, Event, InvalidRequest, Network, Outcome, RunRequest, RunResult};
+use locus_core::{
+    Assignment, CompileResult, EnvVar, Event, InvalidRequest, Network, Outcome, Program, RunRequest, RunResult,
+};
 
 use crate::memory::{CgroupFiles, Gauge};
 use crate::output::Stream;
+use crate::prestart::Prestarted;
 use crate::sandbox::{Confines, SHARED_MEMORY, Setting, TMP, View, WORK};
 use crate::signals::Cancel;
 use crate::spawn::PATH;
@@ -25,6 +28,23 @@ pub enum Place {
     Namespaces,
     /// On a host, in a temporary folder.
     Host,
+}
+
+impl Place {
+    /// The folder that is there before the run, in which it will work.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Pod(folder) => Some(folder),
+            Self::Namespaces => Some(WORK.as_ref()),
+            Self::Host => None,
+        }
+    }
+
+    /// What tells the memory of a run here; `memory` is that of a cgroup of the run's own.
+    pub fn gauge(&self, memory: Option<CgroupFiles>) -> Gauge {
+        let folders = self.folder().into_iter().chain([Path::new(TMP)]).map(Path::to_owned).collect();
+        memory.map_or(Gauge::Processes, |memory| Gauge::of(memory, folders))
+    }
 }
 
 /// Why a run did not take place.
@@ -56,15 +76,16 @@ impl ExecuteError {
 }
 
 /// Runs an assignment and tells its events; the last one is `Finished`. When that is told, no process and, on a host, no
-/// file of the run is left. `memory` is that of a cgroup of the run's own.
+/// file of the run is left. An interpreter that waits is taken where it suits the run, and else ended before it starts.
 pub fn execute(
     assignment: &Assignment,
     place: &Place,
-    memory: Option<CgroupFiles>,
+    gauge: &Gauge,
+    interpreter: Option<Prestarted>,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) {
-    let result = attempt(assignment, place, memory, cancel, on_event)
+    let result = attempt(assignment, place, gauge, interpreter, cancel, on_event)
         .unwrap_or_else(|error| RunResult::failed(error.outcome(), error.to_string()));
     on_event(Event::Finished { result });
 }
@@ -72,15 +93,17 @@ pub fn execute(
 fn attempt(
     assignment: &Assignment,
     place: &Place,
-    memory: Option<CgroupFiles>,
+    gauge: &Gauge,
+    interpreter: Option<Prestarted>,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<RunResult, ExecuteError> {
+    // One that does not suit is gone before anything of the run is there: it counts for the same limits.
+    let interpreter = interpreter.filter(|interpreter| interpreter.suits(assignment));
     let files = request(assignment).sources("")?;
-    let dir = match place {
-        Place::Pod(folder) => WorkDir::given(folder),
-        Place::Namespaces => WorkDir::given(WORK.as_ref()),
-        Place::Host => WorkDir::temporary().map_err(ExecuteError::Folder)?,
+    let dir = match place.folder() {
+        Some(folder) => WorkDir::given(folder),
+        None => WorkDir::temporary().map_err(ExecuteError::Folder)?,
     };
     for file in &files {
         let written = dir.write(&file.name, &file.bytes()?);
@@ -88,17 +111,12 @@ fn attempt(
     }
     on_event(Event::Started);
     let program = &assignment.program;
-    let argv = |template: &[String], more: &[String]| -> Vec<String> {
-        let items = template.iter().map(|item| item.replace("{main}", &files[0].name));
-        items.chain(more.iter().cloned()).collect()
-    };
-    let env = environment(assignment, &dir);
-    let folders = vec![dir.path().to_owned(), TMP.into()];
-    let gauge = memory.map_or(Gauge::Processes, |memory| Gauge::of(memory, folders));
-    let setting = setting(assignment, place, &dir, &gauge);
+    let argv = |template: &[String], more: &[String]| argv(template, &files[0].name, more);
+    let env = environment(program, &assignment.env, &dir);
+    let setting = setting(program, assignment.network, place, &dir, gauge);
     let confine = |limits| Confines::new(&setting, limits).map(Arc::new).map_err(ExecuteError::Confines);
     let (limits, confines) = (&assignment.limits, &confine(&assignment.limits)?);
-    let step = Step { argv: &[], env: &env, folder: dir.path(), stdin: &[], limits, confines, gauge: &gauge, cancel };
+    let step = Step { argv: &[], env: &env, folder: dir.path(), stdin: &[], limits, confines, gauge, cancel };
     let mut compile = None;
     if let Some(compiler) = &program.compile {
         let argv = argv(compiler, &assignment.compile_args);
@@ -110,12 +128,13 @@ fn attempt(
         compile = Some(told);
     }
     let argv = argv(&program.run, &assignment.args);
-    let ended = Step { argv: &argv, stdin: assignment.stdin.as_bytes(), ..step }.run(&mut |stream, data| {
-        on_event(match stream {
-            Stream::Stdout => Event::Stdout { data },
-            Stream::Stderr => Event::Stderr { data },
+    let ended =
+        Step { argv: &argv, stdin: assignment.stdin.as_bytes(), ..step }.run(interpreter, &mut |stream, data| {
+            on_event(match stream {
+                Stream::Stdout => Event::Stdout { data },
+                Stream::Stderr => Event::Stderr { data },
+            });
         });
-    });
     match ended {
         Ok(ended) => Ok(RunResult { compile, ..verdict::result(&ended, &assignment.limits, "the program") }),
         // What was compiled is the user's own.
@@ -131,7 +150,7 @@ fn attempt(
 /// Compiles; what the compiler writes is no output of the program and so no event.
 fn compile_with(step: Step<'_>) -> Result<(RunResult, CompileResult), StepError> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let ended = step.run(&mut |stream, data| match stream {
+    let ended = step.run(None, &mut |stream, data| match stream {
         Stream::Stdout => stdout.extend(data),
         Stream::Stderr => stderr.extend(data),
     })?;
@@ -161,8 +180,8 @@ fn request(assignment: &Assignment) -> RunRequest {
     }
 }
 
-fn setting(assignment: &Assignment, place: &Place, dir: &WorkDir, gauge: &Gauge) -> Setting {
-    let mut view = view(assignment);
+pub fn setting(program: &Program, network: Network, place: &Place, dir: &WorkDir, gauge: &Gauge) -> Setting {
+    let mut view = view(program, network);
     view.writable = vec![dir.path().to_owned(), dir.tmp().unwrap_or(TMP.as_ref()).to_owned()];
     if !matches!(place, Place::Host) {
         view.writable.push(SHARED_MEMORY.into());
@@ -173,33 +192,39 @@ fn setting(assignment: &Assignment, place: &Place, dir: &WorkDir, gauge: &Gauge)
         Place::Namespaces => true,
         Place::Host => false,
     };
-    Setting { view, network: assignment.network, own_user, counted: matches!(gauge, Gauge::Cgroup(_)) }
+    Setting { view, network, own_user, counted: matches!(gauge, Gauge::Cgroup(_)) }
 }
 
 /// What of the machine the language and the network need.
-pub fn view(assignment: &Assignment) -> View {
+pub fn view(program: &Program, network: Network) -> View {
     View {
-        language: assignment.program.readable.iter().map(PathBuf::from).collect(),
+        language: program.readable.iter().map(PathBuf::from).collect(),
         writable: Vec::new(),
-        resolver: assignment.network == Network::Egress,
+        resolver: network == Network::Egress,
         own_root: false,
     }
 }
 
-/// An allow-list, then the language's variables, then the request's.
-fn environment(assignment: &Assignment, dir: &WorkDir) -> Vec<(String, String)> {
+/// A command of a program, with further arguments.
+pub fn argv(template: &[String], main: &str, more: &[String]) -> Vec<String> {
+    let items = template.iter().map(|item| item.replace("{main}", main));
+    items.chain(more.iter().cloned()).collect()
+}
+
+/// An allow-list, then the language's variables, then further ones.
+pub fn environment(program: &Program, more: &[EnvVar], dir: &WorkDir) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     // A program that starts its own language again finds the same one.
-    let program = assignment.program.run.first().map(Path::new).filter(|program| program.is_absolute());
+    let interpreter = program.run.first().map(Path::new).filter(|program| program.is_absolute());
     let path =
-        program.and_then(Path::parent).map_or_else(|| PATH.to_owned(), |folder| format!("{}:{PATH}", text(folder)));
+        interpreter.and_then(Path::parent).map_or_else(|| PATH.to_owned(), |folder| format!("{}:{PATH}", text(folder)));
     let mut env = BTreeMap::from([
         ("PATH".to_owned(), path),
         ("HOME".to_owned(), text(dir.path())),
         ("LANG".to_owned(), "C.UTF-8".to_owned()),
     ]);
     env.extend(dir.tmp().map(|tmp| ("TMPDIR".to_owned(), text(tmp))));
-    let given = assignment.program.env.iter().chain(&assignment.env);
+    let given = program.env.iter().chain(more);
     env.extend(given.map(|variable| (variable.name.clone(), variable.value.clone())));
     env.into_iter().collect()
 }

@@ -2,8 +2,8 @@
 //! what happens as [`locus_core::Event`]s.
 //!
 //! In reading order: `execute` is one run from its files to its result; `step` supervises one process
-//! and all that it starts; `spawn`, `family` and `signals` are what it stands on. [`sandbox`] is what a program is kept
-//! in. `run` keeps the events
+//! and all that it starts; `spawn`, `family` and `signals` are what it stands on. `prestart` starts an interpreter before
+//! its run is known. [`sandbox`] is what a program is kept in. `run` keeps the events
 //! of a run for its readers; `serve` offers it over HTTP in a pod, [`embedded`] in a process of its own.
 
 mod cgroup;
@@ -22,6 +22,8 @@ mod journal;
 mod memory;
 #[cfg(target_os = "linux")]
 mod output;
+#[cfg(target_os = "linux")]
+mod prestart;
 #[cfg(target_os = "linux")]
 mod routes;
 #[cfg(target_os = "linux")]

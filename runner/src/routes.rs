@@ -12,11 +12,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use locus_core::token::{Demand, Scope, TokenError, TokenVerifier};
-use locus_core::{Assignment, PodInfo, RunState};
+use locus_core::{Assignment, PodInfo, RunState, Standby};
 use tokio::sync::{Notify, watch};
 
 use crate::execute::Place;
-use crate::run::Run;
+use crate::run::{Post, Run};
 use crate::sandbox;
 use crate::signals::{Cancel, Canceller};
 
@@ -32,12 +32,21 @@ const READ: &[Scope] = &[Scope::Run, Scope::Read];
 pub struct Runner {
     pod_uid: String,
     verifier: TokenVerifier,
-    place: Place,
-    run: watch::Sender<Option<Arc<Run>>>,
+    post: Post,
+    taken: watch::Sender<Taken>,
     canceller: Canceller,
-    /// The other end of the canceller, until the run takes it.
-    cancel: std::sync::Mutex<Option<Cancel>>,
     acknowledged: Notify,
+}
+
+/// What has become of the one place for a run.
+#[derive(Debug, Clone)]
+enum Taken {
+    /// It is free.
+    No,
+    /// The run has it.
+    By(Arc<Run>),
+    /// No run will have it.
+    Retired,
 }
 
 /// Why a request is refused.
@@ -51,6 +60,10 @@ enum Refusal {
     UnknownRun(String),
     #[error("this pod has accepted another run")]
     OtherRun,
+    #[error("this pod takes no run any more")]
+    Retired,
+    #[error("this pod has a run")]
+    HasRun,
     #[error("the run has not ended yet")]
     StillRunning,
     #[error("the assignment can't be read: {0}")]
@@ -68,7 +81,7 @@ impl IntoResponse for Refusal {
         let status = match &self {
             Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::UnknownRun(_) => StatusCode::NOT_FOUND,
-            Self::OtherRun | Self::StillRunning => StatusCode::CONFLICT,
+            Self::OtherRun | Self::Retired | Self::HasRun | Self::StillRunning => StatusCode::CONFLICT,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
@@ -79,34 +92,36 @@ impl IntoResponse for Refusal {
 }
 
 impl Runner {
-    /// A runner that has no run yet.
-    pub fn new(pod_uid: String, verifier: TokenVerifier, place: Place) -> io::Result<Arc<Self>> {
+    /// A runner that has no run yet; `standby` is what it holds ready for one.
+    pub fn new(
+        pod_uid: String,
+        verifier: TokenVerifier,
+        place: Place,
+        standby: Option<Standby>,
+    ) -> io::Result<Arc<Self>> {
         let (canceller, cancel) = Cancel::by_hand()?;
-        Ok(Arc::new(Self {
-            pod_uid,
-            verifier,
-            place,
-            run: watch::Sender::new(None),
-            canceller,
-            cancel: std::sync::Mutex::new(Some(cancel)),
-            acknowledged: Notify::new(),
-        }))
+        let post = Post::start(place, cancel, standby)?;
+        let taken = watch::Sender::new(Taken::No);
+        Ok(Arc::new(Self { pod_uid, verifier, post, taken, canceller, acknowledged: Notify::new() }))
     }
 
     /// The run, if one was accepted.
     pub fn run(&self) -> Option<Arc<Run>> {
-        self.run.borrow().clone()
+        match &*self.taken.borrow() {
+            Taken::By(run) => Some(run.clone()),
+            Taken::No | Taken::Retired => None,
+        }
     }
 
     /// Waits until a run has been accepted.
     pub async fn accepted(&self) -> Arc<Run> {
-        let mut run = self.run.subscribe();
+        let mut taken = self.taken.subscribe();
         loop {
-            if let Some(run) = run.borrow_and_update().clone() {
-                return run;
+            if let Taken::By(run) = &*taken.borrow_and_update() {
+                return run.clone();
             }
             // The sender is this value's own, so it is there.
-            let _ = run.changed().await;
+            let _ = taken.changed().await;
         }
     }
 
@@ -124,7 +139,7 @@ impl Runner {
     pub fn router(self: Arc<Self>) -> Router {
         Router::new()
             .route("/readyz", get(async || Json(sandbox::report_of_pod())))
-            .route("/v1/pod", get(pod))
+            .route("/v1/pod", get(pod).delete(retire))
             .route("/v1/runs/{uid}", get(state).put(start).delete(cancel))
             .route("/v1/runs/{uid}/events", get(events))
             .route("/v1/runs/{uid}/ack", post(acknowledge))
@@ -147,35 +162,52 @@ impl Runner {
     /// Accepts the first run, knows it again, and refuses every other one.
     fn accept(&self, assignment: Assignment) -> Result<(StatusCode, RunState), Refusal> {
         let mut answer = Err(Refusal::OtherRun);
-        self.run.send_if_modified(|current| {
-            if let Some(run) = current {
-                if run.uid == assignment.uid {
-                    answer = Ok((StatusCode::OK, run.state()));
-                }
-                return false;
+        self.taken.send_if_modified(|taken| {
+            match taken {
+                Taken::No => match self.post.run(assignment) {
+                    Ok(run) => {
+                        answer = Ok((StatusCode::CREATED, run.state()));
+                        *taken = Taken::By(Arc::new(run));
+                        return true;
+                    }
+                    Err(error) => answer = Err(error.into()),
+                },
+                Taken::By(run) if run.uid == assignment.uid => answer = Ok((StatusCode::OK, run.state())),
+                Taken::By(_) => {}
+                Taken::Retired => answer = Err(Refusal::Retired),
             }
-            let cancel = self.cancel.lock().ok().and_then(|mut cancel| cancel.take());
-            let cancel = cancel.ok_or_else(|| io::Error::other("an earlier start failed"));
-            match cancel.and_then(|cancel| Run::start(assignment, self.place.clone(), cancel)) {
-                Ok(run) => {
-                    answer = Ok((StatusCode::CREATED, run.state()));
-                    *current = Some(Arc::new(run));
-                    true
-                }
-                Err(error) => {
-                    answer = Err(error.into());
-                    false
-                }
-            }
+            false
         });
         answer
+    }
+
+    /// Takes no run from now on; whether it has none.
+    fn retire(&self) -> bool {
+        let mut retired = true;
+        self.taken.send_if_modified(|taken| {
+            retired = !matches!(taken, Taken::By(_));
+            let changes = matches!(taken, Taken::No);
+            if changes {
+                *taken = Taken::Retired;
+            }
+            changes
+        });
+        retired
     }
 }
 
 type Shared = State<Arc<Runner>>;
 
 async fn pod(State(runner): Shared) -> Json<PodInfo> {
-    Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid: runner.run().map(|run| run.uid.clone()) })
+    let run_uid = runner.run().map(|run| run.uid.clone());
+    let prestarted = run_uid.is_none() && runner.post.is_ready();
+    Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid, prestarted })
+}
+
+/// The token is for this pod and for no run.
+async fn retire(State(runner): Shared, headers: HeaderMap) -> Result<StatusCode, Refusal> {
+    runner.authorize(&headers, "", RUN, None)?;
+    if runner.retire() { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::HasRun) }
 }
 
 async fn start(

@@ -1,14 +1,16 @@
 //! A run in a thread of its own, with the journal that its readers follow.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use locus_core::{Assignment, Event, RunState};
+use locus_core::{Assignment, Event, RunState, Standby};
 
 use crate::execute::{Place, execute};
 use crate::journal::Journal;
 use crate::memory::CgroupFiles;
+use crate::prestart::{Prestarted, Waiting};
 use crate::signals::Cancel;
 
 /// A run that was started.
@@ -20,17 +22,40 @@ pub struct Run {
     pub journal: Arc<Journal>,
 }
 
-impl Run {
-    /// Starts a run. That thread alone starts processes and waits for them.
-    pub fn start(assignment: Assignment, place: Place, cancel: Cancel) -> io::Result<Self> {
-        let run = Self { uid: assignment.uid.clone(), journal: Journal::new() };
-        let journal = run.journal.clone();
+/// What takes the run of this pod: a thread, which alone starts processes and waits for them, and which is there before the
+/// run with an interpreter, where the run's language can be held ready.
+#[derive(Debug)]
+pub struct Post {
+    runs: Sender<(Assignment, Arc<Journal>)>,
+    waiting: Arc<OnceLock<Waiting>>,
+}
+
+impl Post {
+    /// Starts the thread.
+    pub fn start(place: Place, cancel: Cancel, standby: Option<Standby>) -> io::Result<Self> {
+        let (runs, run) = channel::<(Assignment, Arc<Journal>)>();
+        let waiting = Arc::new(OnceLock::new());
+        let told = waiting.clone();
         thread::Builder::new().name("run".into()).spawn(move || {
-            execute(&assignment, &place, CgroupFiles::of_container(), &cancel, &mut |event: Event| {
+            let standby = standby.map(|standby| {
+                let gauge = place.gauge(CgroupFiles::of_container());
+                let interpreter = Prestarted::start(&standby, &place, &gauge).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "no interpreter can be held ready");
+                    None
+                });
+                (gauge, interpreter)
+            });
+            if let Some((_, Some(interpreter))) = &standby {
+                let _ = told.set(interpreter.waiting());
+            }
+            let Ok((assignment, journal)) = run.recv() else { return };
+            let (gauge, interpreter) = standby.unwrap_or_else(|| (place.gauge(CgroupFiles::of_container()), None));
+            execute(&assignment, &place, &gauge, interpreter, &cancel, &mut |event: Event| {
                 if let Event::Finished { result } = &event {
                     tracing::info!(
                         run.uid = assignment.uid,
                         run.outcome = %result.outcome,
+                        run.prestarted = result.prestarted,
                         duration_ms = result.usage.wall_seconds * 1000.0,
                         "run ended"
                     );
@@ -38,9 +63,24 @@ impl Run {
                 journal.push(event);
             });
         })?;
-        Ok(run)
+        Ok(Self { runs, waiting })
     }
 
+    /// Whether an interpreter waits ready now.
+    pub fn is_ready(&self) -> bool {
+        self.waiting.get().is_some_and(Waiting::is_ready)
+    }
+
+    /// Starts the run, of which there is one.
+    pub fn run(&self, assignment: Assignment) -> io::Result<Run> {
+        let run = Run { uid: assignment.uid.clone(), journal: Journal::new() };
+        let sent = self.runs.send((assignment, run.journal.clone()));
+        sent.map_err(|_| io::Error::other("the thread of runs is gone"))?;
+        Ok(run)
+    }
+}
+
+impl Run {
     /// Where it stands.
     pub fn state(&self) -> RunState {
         RunState { uid: self.uid.clone(), result: self.journal.result() }

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use locus_core::Standby;
 use locus_core::token::{KeyError, TokenVerifier};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
@@ -66,6 +67,7 @@ struct Settings {
     listen: Option<SocketAddr>,
     linger: Duration,
     work_dir: PathBuf,
+    standby: Option<Standby>,
 }
 
 impl Settings {
@@ -84,8 +86,17 @@ impl Settings {
             listen,
             linger: Duration::from_secs(linger),
             work_dir,
+            standby: standby()?,
         })
     }
+}
+
+/// What is to be held ready; nothing where the variable is missing.
+fn standby() -> Result<Option<Standby>, ServeError> {
+    const NAME: &str = "LOCUS_STANDBY";
+    let Ok(value) = env::var(NAME) else { return Ok(None) };
+    let what = "a program, its limits and a network in JSON";
+    serde_json::from_str(&value).map(Some).map_err(|_| ServeError::Unreadable { name: NAME, value, what })
 }
 
 fn parsed<T: std::str::FromStr>(name: &'static str, what: &'static str) -> Result<Option<T>, ServeError> {
@@ -99,7 +110,8 @@ pub fn serve() -> Result<(), ServeError> {
     signals::prepare()?;
     tracing_subscriber::fmt().json().flatten_event(true).with_writer(io::stderr).init();
     let settings = Settings::from_env()?;
-    let runner = Runner::new(settings.pod_uid, settings.verifier, Place::Pod(settings.work_dir))?;
+    let place = Place::Pod(settings.work_dir);
+    let runner = Runner::new(settings.pod_uid, settings.verifier, place, settings.standby)?;
     // One thread is enough: the run has its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

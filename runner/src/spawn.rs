@@ -1,6 +1,7 @@
 //! How a process of a run is set up between fork and exec.
 
 use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,18 +14,30 @@ use crate::sandbox::Confines;
 /// What programs without a folder in their name are looked up on: the request has no say in which program runs.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Starts a process with pipes for stdin, stdout and stderr, in a session of its own.
-pub fn spawn(argv: &[String], env: &[(String, String)], folder: &Path, confines: &Arc<Confines>) -> io::Result<Child> {
+/// Where a process finds the descriptor that it is controlled by. A number that none opens by itself, so that all that
+/// it opens have the numbers of a process without one, and small enough for the table that every process has.
+const CONTROL: i32 = 63;
+
+/// Starts a process with pipes for stdin, stdout and stderr, in a session of its own. `control` is one more descriptor
+/// that it gets.
+pub fn spawn(
+    argv: &[String],
+    env: &[(String, String)],
+    folder: &Path,
+    confines: &Arc<Confines>,
+    control: Option<BorrowedFd<'_>>,
+) -> io::Result<Child> {
     let (program, rest) = argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(find(program)?);
     command.arg0(program);
     command.args(rest).env_clear().envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let confines = confines.clone();
+    let control = control.map(|control| control.as_raw_fd());
     // SAFETY: `set_up` makes raw system calls only; it takes no lock and allocates nothing.
     #[allow(unsafe_code)]
     unsafe {
-        command.pre_exec(move || set_up(&confines));
+        command.pre_exec(move || set_up(&confines, control));
     }
     command.spawn()
 }
@@ -38,13 +51,21 @@ fn find(program: &str) -> io::Result<PathBuf> {
 }
 
 /// Runs in the child after fork, where other threads' locks may be held for ever.
-fn set_up(confines: &Confines) -> io::Result<()> {
+fn set_up(confines: &Confines, control: Option<RawFd>) -> io::Result<()> {
     rustix::process::setsid()?;
     reset_signals();
     // Last resort for a runner that is killed before it can clean up.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     be_first_to_go();
     close_on_exec()?;
+    if let Some(control) = control {
+        // SAFETY: takes numbers; what is closed by it is nothing that the child uses before exec.
+        #[allow(unsafe_code)]
+        let failed = unsafe { libc::dup2(control, CONTROL) < 0 || libc::fcntl(CONTROL, libc::F_SETFD, 0) < 0 };
+        if failed {
+            return Err(io::Error::last_os_error());
+        }
+    }
     confines.apply()
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::process::ChildStdin;
+use std::process::{Child, ChildStdin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use rustix::io::{Errno, ioctl_fionbio};
 use crate::family::{Family, Status};
 use crate::memory::Gauge;
 use crate::output::{Cutter, Stream};
+use crate::prestart::Prestarted;
 use crate::sandbox::Confines;
 use crate::signals::Cancel;
 use crate::spawn;
@@ -74,6 +75,8 @@ pub struct Ended {
     pub stderr_truncated: bool,
     /// What all processes used together.
     pub usage: Usage,
+    /// Whether the main process had been waiting for the step.
+    pub prestarted: bool,
 }
 
 /// Why a step has no end to tell.
@@ -92,27 +95,47 @@ pub enum StepError {
     Supervise(#[from] io::Error),
 }
 
+/// What holds at the moment that a step begins.
+#[derive(Debug, Clone, Copy)]
+struct Begin {
+    at: Instant,
+    /// Processes that the kernel had killed for memory.
+    kills: Option<u64>,
+    /// Cpu time that the gauge told.
+    told: Option<Duration>,
+    /// Cpu time that the main process had used, waiting for the step.
+    used: Duration,
+}
+
 impl Step<'_> {
-    /// Runs the step. When it returns, no process of it is left.
-    pub fn run(self, on_output: &mut dyn FnMut(Stream, Vec<u8>)) -> Result<Ended, StepError> {
-        let start = Instant::now();
-        let (kills_before, cpu_before) = (self.gauge.oom_kills(), self.gauge.cpu());
-        let mut child = spawn::spawn(self.argv, self.env, self.folder, self.confines)
-            .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
+    /// Runs the step, in the interpreter that waits for it or else in a new process. When it returns, no process of it is
+    /// left.
+    pub fn run(
+        self,
+        interpreter: Option<Prestarted>,
+        on_output: &mut dyn FnMut(Stream, Vec<u8>),
+    ) -> Result<Ended, StepError> {
+        let handed_over = interpreter.and_then(|interpreter| self.hand_over(interpreter));
+        let prestarted = handed_over.is_some();
+        let (begin, mut child) = match handed_over {
+            Some(handed_over) => handed_over,
+            None => self.start()?,
+        };
         let mut family = Family::of(child.id())?;
         let supervised = Pipes::of(&mut child, &self).and_then(|mut pipes| {
-            let cause = self.supervise(start, cpu_before, &mut family, &mut pipes, on_output)?;
+            let cause = self.supervise(begin, &mut family, &mut pipes, on_output)?;
             Ok((pipes, cause))
         });
         // Also after a failure: nothing of the run may stay behind.
         family.end()?;
-        let wall = start.elapsed();
+        let wall = begin.at.elapsed();
         let (mut pipes, mut cause) = supervised?;
         // Nobody writes any more, so what can be read now is all there is.
         pipes.drain(on_output);
         let status = family.status.ok_or_else(|| io::Error::other("the process vanished"))?;
+        let seen = family.cpu.saturating_sub(begin.used);
         if cause.is_none() {
-            cause = self.kernel_cause(status, kills_before, family.cpu).or_else(|| pipes.over().map(Cause::Output));
+            cause = self.kernel_cause(status, begin.kills, seen).or_else(|| pipes.over().map(Cause::Output));
         }
         Ok(Ended {
             status,
@@ -121,24 +144,41 @@ impl Step<'_> {
             stderr_truncated: pipes.stderr.cutter.is_over(),
             usage: Usage {
                 wall_seconds: wall.as_secs_f64(),
-                cpu_seconds: self.cpu_since(cpu_before, family.cpu).as_secs_f64(),
+                cpu_seconds: self.cpu_since(begin, family.cpu).as_secs_f64(),
                 memory_peak_bytes: family.peak,
             },
+            prestarted,
         })
+    }
+
+    fn begin(&self, used: Duration) -> Begin {
+        Begin { at: Instant::now(), kills: self.gauge.oom_kills(), told: self.gauge.cpu(), used }
+    }
+
+    fn hand_over(&self, interpreter: Prestarted) -> Option<(Begin, Child)> {
+        let ready = interpreter.ready(self.confines, self.cancel)?;
+        let begin = self.begin(ready.cpu());
+        Some((begin, ready.hand_over(self.argv, self.env, self.cancel)?))
+    }
+
+    fn start(&self) -> Result<(Begin, Child), StepError> {
+        let begin = self.begin(Duration::ZERO);
+        let child = spawn::spawn(self.argv, self.env, self.folder, self.confines, None)
+            .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
+        Ok((begin, child))
     }
 
     /// Waits until the main process ends by itself or there is a cause to end it.
     fn supervise(
         &self,
-        start: Instant,
-        cpu_before: Option<Duration>,
+        begin: Begin,
         family: &mut Family,
         pipes: &mut Pipes<'_>,
         on_output: &mut dyn FnMut(Stream, Vec<u8>),
     ) -> io::Result<Option<Cause>> {
-        let deadline = start + Duration::from_secs(self.limits.timeout_seconds.into());
+        let deadline = begin.at + Duration::from_secs(self.limits.timeout_seconds.into());
         let pause = if std::process::id() == 1 { LOOK_INSIDE } else { LOOK };
-        let mut next_look = start + pause;
+        let mut next_look = begin.at + pause;
         loop {
             let ready = self.wait(family, pipes, deadline.min(next_look))?;
             if ready.cancelled {
@@ -149,7 +189,7 @@ impl Step<'_> {
                 return Ok(Some(Cause::WallClock));
             }
             if now >= next_look {
-                if let Some(cause) = self.look(family, cpu_before, deadline) {
+                if let Some(cause) = self.look(family, begin, deadline) {
                     return Ok(Some(cause));
                 }
                 // Counted from the end of the look: on a busy machine it is not all that the runner does.
@@ -191,8 +231,8 @@ impl Step<'_> {
         })
     }
 
-    fn look(&self, family: &mut Family, cpu_before: Option<Duration>, deadline: Instant) -> Option<Cause> {
-        if self.cpu_since(cpu_before, family.cpu + family.living().cpu) > self.cpu_limit() {
+    fn look(&self, family: &mut Family, begin: Begin, deadline: Instant) -> Option<Cause> {
+        if self.cpu_since(begin, family.cpu + family.living().cpu) > self.cpu_limit() {
             return Some(Cause::CpuTime);
         }
         self.gauge.is_over(family, self.limits.memory_bytes, deadline).then_some(Cause::Memory)
@@ -210,8 +250,9 @@ impl Step<'_> {
     }
 
     /// Cpu time of the step: what was seen of its processes, or what the cgroup tells, if that is more.
-    fn cpu_since(&self, before: Option<Duration>, seen: Duration) -> Duration {
-        let told = self.gauge.cpu().zip(before).map(|(now, before)| now.saturating_sub(before));
+    fn cpu_since(&self, begin: Begin, seen: Duration) -> Duration {
+        let seen = seen.saturating_sub(begin.used);
+        let told = self.gauge.cpu().zip(begin.told).map(|(now, before)| now.saturating_sub(before));
         told.map_or(seen, |told| told.max(seen))
     }
 
@@ -246,7 +287,7 @@ struct Pipes<'a> {
 }
 
 impl<'a> Pipes<'a> {
-    fn of(child: &mut std::process::Child, step: &Step<'a>) -> io::Result<Self> {
+    fn of(child: &mut Child, step: &Step<'a>) -> io::Result<Self> {
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(io::Error::other("the process has no pipes"));

@@ -46,6 +46,7 @@ pub fn result(ended: &Ended, limits: &Limits, subject: &str) -> RunResult {
         stdout_truncated: ended.stdout_truncated,
         stderr_truncated: ended.stderr_truncated,
         usage: ended.usage,
+        prestarted: ended.prestarted,
         ..RunResult::failed(outcome, error)
     }
 }
@@ -155,8 +156,14 @@ mod tests {
                 "the program was stopped after 1 MiB of stderr (output limit)",
             ),
         ] {
-            let ended =
-                Ended { status, cause, stdout_truncated: false, stderr_truncated: false, usage: Usage::default() };
+            let ended = Ended {
+                status,
+                cause,
+                stdout_truncated: false,
+                stderr_truncated: false,
+                usage: Usage::default(),
+                prestarted: false,
+            };
             let result = result(&ended, &Limits::DEFAULT, "the program");
             assert_eq!((result.outcome, result.error.as_str()), (outcome, error));
         }

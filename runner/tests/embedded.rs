@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         runtime.block_on(checks::a_runner_that_dies_is_a_result_too(&launcher));
         runtime.block_on(checks::a_dropped_run_leaves_no_process(&launcher));
         runtime.block_on(checks::a_cgroup_counts_memory_that_no_process_shows(&launcher));
+        runtime.block_on(checks::a_second_run_finds_an_interpreter_ready(&launcher));
+        runtime.block_on(checks::a_spare_that_has_died_is_made_up_for(&launcher));
         runtime.block_on(checks::many_runs_at_once_do_not_wait_for_a_spare_runner(&launcher));
     }
     ExitCode::SUCCESS
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
 mod checks {
     use std::time::Duration;
 
-    use locus_core::{Assignment, Event, Outcome, Transcript};
+    use locus_core::{Assignment, Event, Limits, Outcome, Transcript};
     use locus_runner::embedded::{EmbeddedRun, Launcher};
     use locus_runner::sandbox::Isolation;
 
@@ -95,6 +97,42 @@ mod checks {
         assert!(transcript.result.expect("a result").error.contains("SIGKILL"));
     }
 
+    /// The language's own limits, as a request has that asks for none.
+    fn usual(code: &str) -> Assignment {
+        let language = locus_languages::find(locus_languages::all(), "python").expect("it is known");
+        let limits = language.default_limits(Limits::DEFAULT, Limits::MAXIMUM);
+        Assignment { limits, ..python(code) }
+    }
+
+    pub async fn a_second_run_finds_an_interpreter_ready(launcher: &Launcher) {
+        finish(launcher.launch(usual("print(1)")).await.expect("it starts")).await;
+        for number in 0..3 {
+            let run = launcher.launch(usual(&format!("print({number})"))).await.expect("it starts");
+            let transcript = finish(run).await;
+            assert_eq!(transcript.stdout, format!("{number}\n").as_bytes());
+            assert!(transcript.result.expect("a result").prestarted, "run {number}");
+        }
+        // One that asks for more is started plainly, by the same spare runner.
+        let more = Limits { memory_bytes: Limits::MAXIMUM.memory_bytes, ..usual("").limits };
+        let run = launcher.launch(Assignment { limits: more, ..usual("print('more')") }).await.expect("it starts");
+        let transcript = finish(run).await;
+        assert_eq!((outcome(&transcript), &transcript.stdout[..]), (Outcome::Completed, &b"more\n"[..]));
+        assert!(!transcript.result.expect("a result").prestarted);
+    }
+
+    pub async fn a_spare_that_has_died_is_made_up_for(launcher: &Launcher) {
+        finish(launcher.launch(usual("")).await.expect("it starts")).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let spares = children_of(std::process::id());
+        assert!(!spares.is_empty(), "a spare runner waits");
+        for spare in spares {
+            let _ = std::process::Command::new("kill").args(["-KILL", &spare.to_string()]).status();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let transcript = finish(launcher.launch(usual("print(1)")).await.expect("it starts")).await;
+        assert_eq!((outcome(&transcript), &transcript.stdout[..]), (Outcome::Completed, &b"1\n"[..]));
+    }
+
     fn children_of(parent: u32) -> Vec<u32> {
         let entries = std::fs::read_dir("/proc").expect("linux has /proc").flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -138,7 +176,13 @@ mod checks {
 
     pub async fn a_dropped_run_leaves_no_process(launcher: &Launcher) {
         let marker = marker("drop");
-        let code = "import os, time\nif os.fork(): print(1, flush=True)\ntime.sleep(600)";
+        // Its child's command line tells the marker also where the program itself was started before it had one.
+        let code = "
+import subprocess, sys, time
+subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]])
+print(1, flush=True)
+time.sleep(600)
+";
         let mut run =
             launcher.launch(Assignment { args: vec![marker.clone()], ..python(code) }).await.expect("it starts");
         while !matches!(run.next_event().await, Some(Ok(Event::Stdout { .. }))) {}

@@ -1,5 +1,5 @@
 //! The hostile programs against a run with no cluster: as whoever runs the tests and, where that is root, as an
-//! ordinary user too. After each, the machine is as it was and the next run is served.
+//! ordinary user too; those in Python also in an interpreter that was waiting. After each, the machine is as it was and the next run is served.
 //!
 //! `cargo test -p locus-runner --test hostile -- <part of a name>` runs some of them.
 
@@ -32,11 +32,11 @@ mod checks {
     use std::sync::Arc;
 
     use libtest_mimic::{Arguments, Failed, Trial};
-    use locus_core::{Assignment, Event, Network, Outcome, Program, Transcript};
+    use locus_core::{Assignment, Event, Network, Outcome, Prestart, Program, Standby, Transcript};
     use locus_runner::sandbox::Isolation;
 
     use crate::case::{self, Case, Place};
-    use crate::common::{RUNNER, exec_args, file, python, system_python, variable};
+    use crate::common::{RUNNER, exec_args_with, file, python, standby, system_python, variable};
 
     /// Who starts the runner.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +66,13 @@ mod checks {
         let cases = cases.into_iter().filter(|case| can_compile || case.language != "c");
         let mut trials = Vec::new();
         for (number, case) in (0..).zip(cases.filter(|case| case.runs_in(Place::Embedded))) {
-            let mut users = vec![User::Own];
-            users.extend(is_root.then_some(User::Ordinary(FIRST_ORDINARY + number)));
-            for user in users {
+            let mut ways = vec![("", User::Own, false)];
+            ways.extend((case.language == "py").then_some((" prestarted", User::Own, true)));
+            ways.extend(is_root.then_some((" as an ordinary user", User::Ordinary(FIRST_ORDINARY + number), false)));
+            for (way, user, prestarted) in ways {
                 let (case, machine) = (case.clone(), machine.clone());
-                let name = format!("{}{}", case.name, if user == User::Own { "" } else { " as an ordinary user" });
-                trials.push(Trial::test(name, move || machine.withstands(&case, user)));
+                let name = format!("{}{way}", case.name);
+                trials.push(Trial::test(name, move || machine.withstands(&case, user, prestarted)));
             }
         }
         libtest_mimic::run(&arguments, trials).exit_code()
@@ -98,8 +99,10 @@ mod checks {
             Self { folder, canary, standing }
         }
 
-        fn withstands(&self, case: &Case, user: User) -> Result<(), Failed> {
-            let (run, pid) = self.execute(&assignment(case, user), user);
+        fn withstands(&self, case: &Case, user: User, prestarted: bool) -> Result<(), Failed> {
+            let assignment = assignment(case, user);
+            let ready = prestarted.then(|| standby(&assignment));
+            let (run, pid) = self.execute(&assignment, user, ready.as_ref());
             let result = run.result.ok_or("the runner ended without a result")?;
             let told = format!(
                 "{} ({}), exit {:?}, signal {:?}\nstdout: {}\nstderr: {}\ncompiler: {}",
@@ -111,6 +114,10 @@ mod checks {
                 head(&run.stderr),
                 result.compile.as_ref().map_or_else(String::new, |compile| head(compile.stderr.as_bytes())),
             );
+            // Those that set what an interpreter reads at its start can't be handed to one.
+            let early = |prestart: &Prestart| case.env().keys().any(|name| prestart.fixes(name));
+            let suits = !assignment.program.prestart.as_ref().is_some_and(early);
+            check(result.prestarted == (prestarted && suits), "prestarted is not told", &told)?;
             check(result.outcome == case.outcome(false), "the outcome is another", &told)?;
             if let Some(stdout) = case.stdout(false) {
                 check(run.stdout == stdout.as_bytes(), "stdout is another", &told)?;
@@ -146,7 +153,7 @@ mod checks {
             if user != User::Own {
                 next.program = system_python();
             }
-            let (run, _) = self.execute(&next, user);
+            let (run, _) = self.execute(&next, user, None);
             let result = run.result.ok_or("the next run ended without a result")?;
             let told = format!("{} {}", result.outcome, head(&run.stdout));
             check(
@@ -157,10 +164,10 @@ mod checks {
         }
 
         /// Runs it; the second value is the process that waited for the run.
-        fn execute(&self, assignment: &Assignment, user: User) -> (Transcript, u32) {
+        fn execute(&self, assignment: &Assignment, user: User, ready: Option<&Standby>) -> (Transcript, u32) {
             let mut command = Command::new(self.folder.path().join("locus-runner"));
             command
-                .args(exec_args(Isolation::Namespaces, assignment))
+                .args(exec_args_with(Isolation::Namespaces, assignment, ready))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .current_dir("/");
@@ -220,6 +227,7 @@ mod checks {
             run,
             env: Vec::new(),
             readable: Vec::new(),
+            prestart: None,
         };
         let program = match case.language.as_str() {
             "py" => python_program,

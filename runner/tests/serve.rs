@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{RUNNER, file, is_alive, marker, python};
+use common::{RUNNER, file, is_alive, marker, python, standby};
 use locus_core::token::{Claims, Scope, TokenSigner, body_digest};
 use locus_core::{Assignment, Event, Outcome, PodInfo, RunState, Transcript};
 use serde_json::Value;
@@ -150,6 +150,17 @@ impl Drop for Pod {
     }
 }
 
+/// A folder with what holds python, as an image has it.
+fn hooks() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hooks = locus_languages::HOOKS.iter().filter(|(path, _)| path.starts_with("/locus/python/"));
+    for (path, text) in hooks {
+        let name = path.rsplit('/').next().expect("a name");
+        std::fs::write(folder.path().join(name), text).expect("it is written");
+    }
+    folder
+}
+
 fn unchunked(mut body: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();
     loop {
@@ -167,12 +178,88 @@ fn unchunked(mut body: &[u8]) -> Vec<u8> {
 #[test]
 fn a_pod_tells_who_it_is_and_which_layers_are_in_force() {
     let pod = Pod::start();
-    assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>(), PodInfo { pod_uid: POD.into(), run_uid: None });
+    assert_eq!(
+        pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>(),
+        PodInfo { pod_uid: POD.into(), run_uid: None, prestarted: false }
+    );
     let ready = pod.ask("GET", "/readyz", None, b"");
     assert_eq!(ready.status, 200);
     assert_eq!(ready.json::<Value>()["layers"][0]["inForce"], true);
     assert_eq!(pod.put(&python("")).status, 201);
     assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>().run_uid.as_deref(), Some(RUN));
+}
+
+/// Waits until the pod tells that an interpreter is ready.
+fn until_prestarted(pod: &Pod) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>().prestarted {
+        assert!(Instant::now() < deadline, "no interpreter is ready");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_pod_holds_an_interpreter_ready_for_its_run() {
+    let hooks = hooks();
+    let mut assignment = python("import os, sys; print(sys.argv, sorted(os.environ))");
+    assignment.args = vec!["x".into()];
+    // No image stands around this test, so its hook stands elsewhere.
+    let prestart = assignment.program.prestart.as_mut().expect("python can be held");
+    prestart.env[0].value = hooks.path().display().to_string();
+    assignment.program.readable.push(hooks.path().display().to_string());
+    let standby = serde_json::to_string(&standby(&assignment)).expect("a standby serializes");
+    let pod = Pod::start_with(&[("LOCUS_STANDBY", &standby)]);
+    until_prestarted(&pod);
+    assert_eq!(pod.put(&assignment).status, 201);
+    assert!(!pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>().prestarted, "it is no longer waiting");
+    let transcript = pod.transcript();
+    let result = transcript.result.expect("a result");
+    assert!(result.prestarted, "{}", String::from_utf8_lossy(&transcript.stderr));
+    assert_eq!(String::from_utf8_lossy(&transcript.stdout), "['main.py', 'x'] ['HOME', 'LANG', 'PATH']\n");
+    drop(pod);
+
+    // What does not suit is started plainly in the same pod.
+    let pod = Pod::start_with(&[("LOCUS_STANDBY", &standby)]);
+    until_prestarted(&pod);
+    assignment.env.push(common::variable("PYTHONUTF8", "1"));
+    assert_eq!(pod.put(&assignment).status, 201);
+    let transcript = pod.transcript();
+    assert_eq!(transcript.result.map(|result| (result.outcome, result.prestarted)), Some((Outcome::Completed, false)));
+}
+
+#[test]
+fn a_standby_that_can_not_be_read_is_told() {
+    let output = Command::new(RUNNER)
+        .arg("serve")
+        .env("LOCUS_POD_UID", POD)
+        .env("LOCUS_PUBLIC_KEYS", signer().public_key())
+        .env("LOCUS_WORK_DIR", "/tmp")
+        .env("LOCUS_STANDBY", "{}")
+        .output()
+        .expect("the runner's binary starts");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("LOCUS_STANDBY"));
+}
+
+#[test]
+fn a_retired_pod_takes_no_run_and_one_with_a_run_is_not_retired() {
+    let retire = |pod: &Pod, claims: Claims| pod.ask("DELETE", "/v1/pod", Some(&signer().sign(&claims)), b"").status;
+    let good = Claims { run: String::new(), ..claims(Scope::Run) };
+    let pod = Pod::start();
+    assert_eq!(retire(&pod, claims(Scope::Run)), 401, "a run's token is not the pod's");
+    assert_eq!(retire(&pod, Claims { scope: Scope::Read, ..good.clone() }), 401);
+    assert_eq!(retire(&pod, Claims { aud: "pod-2".into(), ..good.clone() }), 401);
+    assert_eq!(pod.ask("DELETE", "/v1/pod", None, b"").status, 401);
+    for _ in 0..2 {
+        assert_eq!(retire(&pod, good.clone()), 204);
+    }
+    assert_eq!(pod.put(&python("")).status, 409);
+    assert_eq!(pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>().run_uid, None);
+
+    let pod = Pod::start();
+    assert_eq!(pod.put(&python("print(1)")).status, 201);
+    assert_eq!(retire(&pod, good), 409);
+    assert_eq!(pod.transcript().stdout, b"1\n");
 }
 
 #[test]

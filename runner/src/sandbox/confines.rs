@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use locus_core::{Limits, Network};
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Pid, Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
@@ -60,6 +60,17 @@ impl Confines {
             filters: seccomp::filters(rules)?.unwrap_or_default(),
             rules: landlock::ruleset(setting)?,
         })
+    }
+
+    /// Puts a process that is under others under the limits of these.
+    ///
+    /// # Errors
+    /// When one of them is above what the process has.
+    pub fn lower(&self, process: Pid) -> io::Result<()> {
+        for (resource, rlimit) in &self.rlimits {
+            rustix::process::prlimit(Some(process), *resource, *rlimit)?;
+        }
+        Ok(())
     }
 
     /// Puts this process under them, for good. It runs after fork, where other threads' locks may be held for ever:

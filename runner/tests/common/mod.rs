@@ -6,9 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use locus_core::{Assignment, EnvVar, Event, Limits, Network, Outcome, Program, RunResult, SourceFile, Transcript};
+use locus_core::{
+    Assignment, EnvVar, Event, Limits, Network, Outcome, Program, RunResult, SourceFile, Standby, Transcript,
+};
 use locus_runner::sandbox::Isolation;
 use locus_runner::toolchain::Toolchain;
+use serde_json::json;
 
 pub const RUNNER: &str = env!("CARGO_BIN_EXE_locus-runner");
 
@@ -84,12 +87,22 @@ impl Run {
 
 /// The arguments of a runner for an assignment.
 pub fn exec_args(isolation: Isolation, assignment: &Assignment) -> Vec<String> {
+    exec_args_with(isolation, assignment, None)
+}
+
+/// The same for a runner that holds something ready.
+pub fn exec_args_with(isolation: Isolation, assignment: &Assignment, standby: Option<&Standby>) -> Vec<String> {
     let mut args = vec!["exec".to_owned(), isolation.as_str().to_owned()];
     if isolation == Isolation::Namespaces {
-        args.extend([assignment.network.as_str().to_owned(), "-".to_owned()]);
-        args.extend(assignment.program.readable.iter().cloned());
+        let (network, readable) = (assignment.network, &assignment.program.readable);
+        args.push(json!({ "network": network, "readable": readable, "standby": standby }).to_string());
     }
     args
+}
+
+/// What is held ready for runs like this one.
+pub fn standby(assignment: &Assignment) -> Standby {
+    Standby { program: assignment.program.clone(), limits: assignment.limits, network: assignment.network }
 }
 
 /// An `exec` process that has its assignment.

@@ -6,7 +6,7 @@ import os
 import sys
 
 # An interpreter may stand in somebody's home: then the folders on the way to it are there, and nothing else in them.
-EXPECTED = {"bin", "dev", "sys", sys.prefix.split("/")[1], "etc", "lib", "lib32", "lib64", "libx32", "opt", "proc", "sbin", "tmp", "usr", "work"}
+EXPECTED = {"bin", "dev", "sys", sys.prefix.split("/")[1], "etc", "lib", "lib32", "lib64", "libx32", "locus", "opt", "proc", "sbin", "tmp", "usr", "work"}
 
 
 def listed(folder):

@@ -1,0 +1,2 @@
+console.log(process.versions, process.release.name, process.config.variables.napi_build_version, process.features, process.allowedNodeEnvironmentFlags.size, process.cwd(), process.umask(), process.getuid(), process.pid, process.ppid, process.arch, process.exitCode, process.debugPort, process.report && process.report.compact);
+console.log(process.getActiveResourcesInfo(), process._getActiveHandles().length, process._getActiveRequests().length, process.binding, process.domain);

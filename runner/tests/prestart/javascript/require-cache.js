@@ -1,0 +1,2 @@
+const Module = require('module');
+console.log(require.cache, Module._cache 

@@ -1,0 +1,1 @@
+console.log(require('pack'), require('pack/sub'), require('./data.json'));

@@ -1,0 +1,1 @@
+const timer = setInterval(() => { console.log('tick'); if (++n 

@@ -1,0 +1,1 @@
+console.log(2n ** 100n, JSON.stringify({ a: [1, undefined, null], d: new Date(0) }), new Intl.NumberFormat().format(1234.5), new Date(0).toString(), Intl.DateTimeFormat().resolvedOptions(), 'ß'.localeCompare('ss'));

@@ -1,0 +1,3 @@
+print("""a
+b""".encode())
+print(1)

@@ -1,0 +1,2 @@
+import code
+code.interact(local={"x": 1}, banner="hi", exitmsg="bye")

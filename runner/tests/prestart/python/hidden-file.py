@@ -1,0 +1,2 @@
+import usercustomize
+print(usercustomize.x)

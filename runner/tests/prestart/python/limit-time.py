@@ -1,0 +1,3 @@
+import time
+print("up", flush=True)
+time.sleep(60)

@@ -1,0 +1,2 @@
+import os, time
+print(time.tzname, os.environ["TZ"])

@@ -1,0 +1,6 @@
+import socket
+try:
+    socket.socket()
+except OSError as error:
+    print(error)
+print(socket.gethostname())

@@ -1,0 +1,4 @@
+import os, sys
+sys.stdout.write("lost")
+sys.stderr.write("kept")
+os._exit(7)

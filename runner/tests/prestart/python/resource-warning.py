@@ -1,0 +1,3 @@
+import sys
+print("\d")
+open("main.py")

@@ -1,0 +1,3 @@
+error = ValueError("x")
+error.add_note("a note")
+raise error

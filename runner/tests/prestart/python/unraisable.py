@@ -1,0 +1,6 @@
+class C:
+    def __del__(self):
+        raise ValueError("unraisable")
+c = C()
+del c
+print("on")
