@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use locus_api::CodeRun;
-use locus_core::{Assignment, Limits, Outcome, RunRequest, RunResult};
+use locus_core::{Assignment, Limits, Outcome, RunRequest, RunResult, Standby};
 
 use crate::config::Config;
 use crate::desk::Place;
@@ -53,6 +53,8 @@ pub enum Step {
         image: String,
         /// Limits that have room for all steps of the run.
         limits: Limits,
+        /// What its runner holds ready.
+        standby: Box<Standby>,
     },
     /// Delete a pod that the run was not sent to, so that another one is made.
     ReplacePod,
@@ -142,7 +144,15 @@ fn cold_run(
 ) -> Step {
     let patience = i64::from(config.pod_start_seconds);
     match &observed.pod {
-        PodView::Absent => Step::CreatePod { image, limits: assignment.bounds() },
+        PodView::Absent => Step::CreatePod {
+            image,
+            limits: assignment.bounds(),
+            standby: Box::new(Standby {
+                program: assignment.program.clone(),
+                limits: assignment.limits,
+                network: assignment.network,
+            }),
+        },
         PodView::Waiting { since, message } if seconds(*since, observed.now) >= patience => finish(RunResult::failed(
             Outcome::PodRejected,
             format!("no node started the pod within {patience} s: {message}"),

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 use locus_api::labels;
-use locus_core::Limits;
+use locus_core::{Limits, Standby};
 
 use crate::config::Config;
 
@@ -57,6 +57,8 @@ pub struct PodRequest<'a> {
     pub user: i64,
     /// The public keys that the runner accepts tokens of.
     pub public_keys: &'a str,
+    /// What the runner holds ready before it has its run: of the language, never of a run.
+    pub standby: &'a Standby,
 }
 
 /// The name of the pod that is made for a run. It is derived from the UID, so that two operators, or one that forgot,
@@ -82,7 +84,7 @@ pub fn build(request: PodRequest<'_>, config: &Config) -> Pod {
             name(uid)
         }
         Purpose::Pool { pool, pod } => {
-            let template = template(request.image, request.limits, request.public_keys, config);
+            let template = template(request.image, request.limits, request.public_keys, request.standby, config);
             labels.extend(map([(labels::POOL, pool), (labels::TEMPLATE, &template)]));
             pod.to_owned()
         }
@@ -105,9 +107,9 @@ pub fn build(request: PodRequest<'_>, config: &Config) -> Pod {
 /// # Panics
 /// Never: a pod's spec serializes.
 #[must_use]
-pub fn template(image: &str, limits: Limits, public_keys: &str, config: &Config) -> String {
+pub fn template(image: &str, limits: Limits, public_keys: &str, standby: &Standby, config: &Config) -> String {
     let purpose = Purpose::Pool { pool: "", pod: "" };
-    let spec = spec(PodRequest { purpose, image, limits, user: 0, public_keys }, config);
+    let spec = spec(PodRequest { purpose, image, limits, user: 0, public_keys, standby }, config);
     let text = serde_json::to_vec(&spec).expect("a pod's spec serializes");
     let mut digest = locus_core::token::body_digest(&text);
     digest.truncate(16);
@@ -160,6 +162,9 @@ fn waiting_seconds(purpose: Purpose<'_>, config: &Config) -> i64 {
 
 fn container(request: PodRequest<'_>, config: &Config) -> Container {
     let settings = &config.pod;
+    let standby = serde_json::to_string(request.standby).expect("names and numbers serialize");
+    // The kubelet would put a variable of its own in place of $(NAME); $$ stands for $.
+    let standby = standby.replace('$', "$$");
     let memory = request.limits.memory_bytes + 2 * settings.tmp_bytes + RUNNER_BYTES;
     let mount =
         |name: &str, path: &str| VolumeMount { name: name.into(), mount_path: path.into(), ..VolumeMount::default() };
@@ -183,6 +188,7 @@ fn container(request: PodRequest<'_>, config: &Config) -> Container {
             },
             variable("LOCUS_PUBLIC_KEYS", request.public_keys.into()),
             variable("LOCUS_LINGER_SECONDS", config.retention.linger_seconds.to_string()),
+            variable("LOCUS_STANDBY", standby),
         ]),
         resources: Some(ResourceRequirements {
             requests: Some(quantities([("cpu", &settings.cpu_request), ("memory", &settings.memory_request)])),
@@ -240,7 +246,7 @@ fn quantities<const N: usize>(pairs: [(&str, &String); N]) -> BTreeMap<String, Q
 
 #[cfg(test)]
 mod tests {
-    use locus_core::Limits;
+    use locus_core::{Limits, Network, Standby};
 
     use super::{PodRequest, Purpose, build};
     use crate::config::Config;
@@ -250,8 +256,16 @@ mod tests {
     }
 
     fn build_for(purpose: Purpose<'_>, config: &Config) -> serde_json::Value {
-        let request =
-            PodRequest { purpose, image: "image:1", limits: Limits::DEFAULT, user: 100_007, public_keys: "key" };
+        let program = locus_languages::all()[0].program();
+        let standby = Standby { program, limits: Limits::DEFAULT, network: Network::None };
+        let request = PodRequest {
+            purpose,
+            image: "image:1",
+            limits: Limits::DEFAULT,
+            user: 100_007,
+            public_keys: "key",
+            standby: &standby,
+        };
         serde_json::to_value(build(request, config)).expect("a pod serializes")
     }
 

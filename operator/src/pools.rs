@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::reflector::Store;
 use kube::{Api, ResourceExt as _};
 use locus_api::{CodeRun, Pool, PoolStatus, READY, labels, memory_bytes};
-use locus_core::{Limits, LimitsRequest, Outcome};
+use locus_core::{Limits, LimitsRequest, Outcome, Standby};
 use locus_languages::Language;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
@@ -95,6 +95,7 @@ struct Template<'a> {
     language: &'a Language,
     image: String,
     limits: Limits,
+    standby: Standby,
 }
 
 /// Looks after all pools, again and again.
@@ -216,6 +217,7 @@ async fn create(
         limits: template.limits,
         user: operator.users.assign(&name, &operator.config.uids, &operator.pods),
         public_keys: &operator.keys.public_keys(),
+        standby: &template.standby,
     };
     let pod = pod::build(request, &operator.config);
     operator.metrics.write("pods", "create");
@@ -249,7 +251,8 @@ fn template<'a>(operator: &'a Operator, pool: &Pool) -> Result<Template<'a>, (&'
     let asked = LimitsRequest { memory_bytes: Some(memory), ..LimitsRequest::default() };
     let limits = Limits::clamp(asked, config.limits.maximum, config.limits.maximum);
     let image = pool.spec.image.clone().unwrap_or_else(|| config.images[&language.id].clone());
-    Ok(Template { language, image, limits })
+    let standby = Standby { program: language.program(), limits, network: config.pod.network };
+    Ok(Template { language, image, limits, standby })
 }
 
 /// The pods of a pool, those included that the watch has not shown yet.
@@ -262,7 +265,8 @@ fn observe(
 ) -> Vec<PoolPod> {
     let name = pool.name_any();
     let keys = operator.keys.public_keys();
-    let current = template.map(|template| pod::template(&template.image, template.limits, &keys, &operator.config));
+    let current = template
+        .map(|template| pod::template(&template.image, template.limits, &keys, &template.standby, &operator.config));
     let now = (operator.clock)();
     let of_pool: Vec<_> = pods.iter().filter(|pod| pod.labels().get(labels::POOL) == Some(&name)).collect();
     memory.counted.retain(|uid| of_pool.iter().any(|pod| pod.metadata.uid.as_ref() == Some(uid)));

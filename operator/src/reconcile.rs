@@ -15,7 +15,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use locus_api::CodeRun;
-use locus_core::{Assignment, Limits, RunResult};
+use locus_core::{Assignment, Limits, RunResult, Standby};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -281,7 +281,9 @@ impl Operator {
                 self.links.drop_link(uid(run));
                 self.desk.leave(uid(run), (self.clock)());
             }
-            Step::CreatePod { image, limits } => return self.create_pod(run, &image, limits).await.map(Some),
+            Step::CreatePod { image, limits, standby } => {
+                return self.create_pod(run, &image, limits, &standby).await.map(Some);
+            }
             Step::ReplacePod => {
                 self.links.drop_link(uid(run));
                 self.remove_own_pod(run, false).await?;
@@ -333,7 +335,13 @@ impl Operator {
     }
 
     /// Makes the run's pod. A pod that is there already is the one; a full quota is waited for.
-    async fn create_pod(&self, run: &CodeRun, image: &str, limits: Limits) -> Result<Duration, ReconcileError> {
+    async fn create_pod(
+        &self,
+        run: &CodeRun,
+        image: &str,
+        limits: Limits,
+        standby: &Standby,
+    ) -> Result<Duration, ReconcileError> {
         let name = pod::name(uid(run));
         let pod = pod::build(
             PodRequest {
@@ -346,6 +354,7 @@ impl Operator {
                 limits,
                 user: self.users.assign(&name, &self.config.uids, &self.pods),
                 public_keys: &self.keys.public_keys(),
+                standby,
             },
             &self.config,
         );
