@@ -1,4 +1,4 @@
-//! What is left when Locus is removed: the CRD, and with it every `CodeRun`.
+//! What is left when Locus is removed: the CRDs, and with them every `CodeRun`.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,14 @@ use locus_e2e::scenario::{ended, status};
 use locus_e2e::tools::{helm, kubectl};
 use serde_json::json;
 
-const CRD: &str = "customresourcedefinition.apiextensions.k8s.io/coderuns.locus.dev";
+const CRDS: [&str; 2] = [
+    "customresourcedefinition.apiextensions.k8s.io/coderuns.locus.dev",
+    "customresourcedefinition.apiextensions.k8s.io/pools.locus.dev",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "removes the release: run last"]
-async fn uninstalling_the_release_leaves_the_crd_and_the_coderuns_only() {
+async fn uninstalling_the_release_leaves_the_crds_and_the_coderuns_only() {
     let scenario = Scenario::new("uninstall").await;
     let run = scenario.run("kept", json!({"language": "python", "code": "print(1)"})).await;
     let before = ended(&run, Outcome::Completed);
@@ -27,16 +30,19 @@ async fn uninstalling_the_release_leaves_the_crd_and_the_coderuns_only() {
         kubectl(&arguments).trim().is_empty().then_some(())
     })
     .await;
-    let nothing_but_the_crd = async || {
+    let nothing_but_the_crds = async || {
         let mut left = left_with_the_label(&namespaced, &cluster_wide);
         left.extend(left_with_its_name(&namespaced, &cluster_wide));
-        left.remove(CRD);
+        for crd in CRDS {
+            left.remove(crd);
+        }
         eprintln!("left: {left:?}");
         left.is_empty().then_some(())
     };
-    until("the end of all objects but the CRD", nothing_but_the_crd).await;
+    until("the end of all objects but the CRDs", nothing_but_the_crds).await;
 
-    assert_eq!(kubectl(&["get", "crd", "coderuns.locus.dev", "--output", "name"]).trim(), CRD);
+    let kept = kubectl(&["get", "crd", "coderuns.locus.dev", "pools.locus.dev", "--output", "name"]);
+    assert_eq!(kept.lines().collect::<Vec<_>>(), CRDS);
     let run = scenario.runs().get("kept").await.expect("the coderun is kept");
     assert_eq!(status(&run), before);
 }
