@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::reflector::Store;
 use kube::{Api, ResourceExt as _};
 use locus_api::{CodeRun, Pool, PoolStatus, READY, labels, memory_bytes};
@@ -323,10 +323,20 @@ async fn remove_strays(operator: &Operator, pools: &[Arc<Pool>], pods: &[Arc<Pod
     }
     for (address, run_uid) in operator.standbys.occupied() {
         let run = runs.find(|run| run.metadata.uid.as_ref() == Some(&run_uid));
-        if run.is_none_or(|run| is_finished(&run)) {
+        let done = match &run {
+            Some(run) => is_finished(run),
+            None => is_gone_for_sure(operator, &run_uid).await,
+        };
+        if done {
             remove(operator, &address.pod_name, &address.pod_uid).await;
         }
     }
+}
+
+/// Whether the API server does not know a run that is not known here: another operator may have seen it earlier.
+async fn is_gone_for_sure(operator: &Operator, run_uid: &str) -> bool {
+    let all = Api::<CodeRun>::all(operator.client.clone()).list_metadata(&ListParams::default()).await;
+    all.is_ok_and(|all| !all.items.iter().any(|run| run.metadata.uid.as_deref() == Some(run_uid)))
 }
 
 async fn remove(operator: &Operator, name: &str, uid: &str) {

@@ -14,7 +14,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
-use locus_api::CodeRun;
+use locus_api::{CodeRun, labels};
 use locus_core::{Assignment, Limits, RunResult, Standby};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -362,7 +362,10 @@ impl Operator {
         self.metrics.write("pods", "create");
         match created {
             Ok(_) => Ok(Duration::from_secs(2)),
-            Err(kube::Error::Api(answer)) if answer.code == 409 => Ok(Duration::from_secs(1)),
+            Err(kube::Error::Api(answer)) if answer.code == 409 => {
+                self.remove_estranged_pod(run).await?;
+                Ok(Duration::from_secs(1))
+            }
             Err(kube::Error::Api(answer)) if answer.code == 403 && answer.message.contains("quota") => {
                 let waits = wait(run, (self.clock)(), "Queued", answer.message);
                 if let Step::ReportWaiting { reason, message } = waits {
@@ -377,6 +380,16 @@ impl Operator {
             }
             Err(source) => Err(failed("creation of the pod", run, source)),
         }
+    }
+
+    /// Removes a pod that bears the name of the run's own and has lost the operator's label, so that no watch shows it.
+    async fn remove_estranged_pod(&self, run: &CodeRun) -> Result<(), ReconcileError> {
+        let name = pod::name(uid(run));
+        let pod = self.pod_api().get_opt(&name).await.map_err(|source| failed("look-up of the pod", run, source))?;
+        let is_ours = |pod: &Pod| pod.labels().get(labels::MANAGED_BY).is_some_and(|by| by == labels::OPERATOR);
+        let Some(pod) = pod.filter(|pod| !is_ours(pod)) else { return Ok(()) };
+        let removed = self.remove_pod(&name, pod.metadata.uid, false).await;
+        removed.map_err(|source| failed("deletion of the pod", run, source))
     }
 
     fn start(&self, run: &CodeRun, assignment: &Assignment) -> Result<(), ReconcileError> {
@@ -470,10 +483,10 @@ impl Operator {
     /// Removes the pod that was made for a run, if there is one.
     async fn remove_own_pod(&self, run: &CodeRun, at_once: bool) -> Result<(), ReconcileError> {
         let own = pod::name(uid(run));
-        if self.seen_pod(&own).is_none() {
+        let Some(pod) = self.seen_pod(&own).filter(|pod| pod.metadata.deletion_timestamp.is_none()) else {
             return Ok(());
-        }
-        let removed = self.remove_pod(&own, None, at_once).await;
+        };
+        let removed = self.remove_pod(&own, pod.metadata.uid.clone(), at_once).await;
         removed.map_err(|source| failed("deletion of the pod", run, source))
     }
 

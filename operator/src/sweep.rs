@@ -18,10 +18,9 @@ const PERIOD: Duration = Duration::from_secs(30);
 /// Sweeps at once and then again and again.
 pub async fn sweep(operator: &Operator, runs: &Store<CodeRun>) {
     loop {
-        for pod in orphans(&operator.pods.state(), &runs.state()) {
-            tracing::info!(pod.name = pod, "removing a pod whose coderun is gone");
-            if let Err(error) = operator.remove_pod(&pod, None, false).await {
-                tracing::warn!(pod.name = pod, %error, "pod not removed");
+        for name in orphans(&operator.pods.state(), &runs.state()) {
+            if let Err(error) = remove_orphan(operator, &name).await {
+                tracing::warn!(pod.name = name, %error, "pod not removed");
             }
         }
         for run in surplus(runs.state(), operator.config.retention.maximum_finished) {
@@ -34,6 +33,24 @@ pub async fn sweep(operator: &Operator, runs: &Store<CodeRun>) {
         }
         tokio::time::sleep(PERIOD).await;
     }
+}
+
+/// Removes a pod whose CodeRun is not known here, if the API server does not know it either: another operator may have
+/// seen it earlier.
+async fn remove_orphan(operator: &Operator, name: &str) -> kube::Result<()> {
+    let pods: Api<Pod> = Api::namespaced(operator.client.clone(), &operator.config.run_namespace);
+    let Some(pod) = pods.get_opt(name).await? else { return Ok(()) };
+    let (Some(namespace), Some(run)) =
+        (pod.labels().get(labels::CODERUN_NAMESPACE), pod.annotations().get(labels::CODERUN_NAME))
+    else {
+        return Ok(());
+    };
+    let run = Api::<CodeRun>::namespaced(operator.client.clone(), namespace).get_opt(run).await?;
+    if run.is_some_and(|run| run.metadata.uid.as_ref() == pod.labels().get(labels::CODERUN_UID)) {
+        return Ok(());
+    }
+    tracing::info!(pod.name = name, "removing a pod whose coderun is gone");
+    operator.remove_pod(name, pod.uid(), false).await
 }
 
 /// The names of pods whose CodeRun does not exist.
