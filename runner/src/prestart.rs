@@ -139,11 +139,10 @@ impl Waiting {
 /// Whether a run could be told from one that is started plainly, as far as it shows beforehand.
 fn suits(standby: &Standby, assignment: &Assignment) -> bool {
     let Some(prestart) = &standby.program.prestart else { return false };
+    // Those that the kernel was told and that can only be lowered. Time and output are the runner's to watch.
     let fits = |wanted: &Limits, most: &Limits| {
-        wanted.timeout_seconds <= most.timeout_seconds
-            && wanted.cpu_seconds <= most.cpu_seconds
+        wanted.cpu_seconds <= most.cpu_seconds
             && wanted.memory_bytes <= most.memory_bytes
-            && wanted.output_bytes <= most.output_bytes
             && wanted.processes <= most.processes
             && wanted.file_bytes <= most.file_bytes
     };
