@@ -48,7 +48,8 @@ pub async fn dial(life: Arc<Life>, address: Address) -> io::Result<Box<dyn Strea
 async fn serve(life: Arc<Life>, runner: Arc<Runner>, pipe: DuplexStream) {
     let router = runner.clone().router();
     let requests = life.clone();
-    let service = service_fn(move |request| handle(requests.clone(), router.clone(), request));
+    let pod = runner.pod_uid.clone();
+    let service = service_fn(move |request| handle(requests.clone(), pod.clone(), router.clone(), request));
     tokio::select! {
         biased;
         () = life.over() => {}
@@ -57,9 +58,14 @@ async fn serve(life: Arc<Life>, runner: Arc<Runner>, pipe: DuplexStream) {
     }
 }
 
-async fn handle(life: Arc<Life>, router: Router, request: Request<Incoming>) -> io::Result<Response<Body>> {
+async fn handle(
+    life: Arc<Life>,
+    pod: String,
+    router: Router,
+    request: Request<Incoming>,
+) -> io::Result<Response<Body>> {
     let world = &life.world;
-    let label = format!("{} {} {}", life.name, request.method(), request.uri().path());
+    let label = format!("{} {} {pod} {}", life.name, request.method(), request.uri().path());
     let mut rng = world.dice.roll(&label);
     let fault = Fault::of_call(&mut rng, world.odds(), request.method());
     if fault != Fault::None {

@@ -65,6 +65,7 @@ impl Node {
         } else {
             let start = mostly_short(&mut self.rng, most);
             tokio::select! {
+                biased;
                 () = self.leaving() => {}
                 () = sleep(start) => self.run_container().await,
             }
@@ -86,6 +87,7 @@ impl Node {
         let lost = happens(&mut self.rng, self.world.odds().node / 3.0);
         let lost = if lost { millis(&mut self.rng, 0..40_000) } else { Duration::MAX };
         tokio::select! {
+            biased;
             () = self.leaving() => self.end_container(&runner).await,
             () = runner.left() => drop(self.update(|pod| pod["status"] = ended("Succeeded", 0, "Completed"))),
             () = sleep(lost) => {
@@ -113,6 +115,7 @@ impl Node {
         sleep(millis(&mut self.rng, 1..500)).await;
         runner.terminate();
         tokio::select! {
+            biased;
             () = runner.down() => {}
             () = sleep(Duration::from_secs(1)) => runner.kill(),
         }

@@ -12,7 +12,9 @@ mod outsiders;
 mod program;
 mod runner;
 mod selector;
+mod shared;
 mod store;
+mod trace;
 mod verdict;
 mod watch;
 
@@ -31,6 +33,7 @@ use self::outsiders::wishes;
 use self::runner::Runners;
 use self::selector::Selector;
 use self::store::Store;
+use self::trace::Trace;
 
 pub use self::faults::Schedule;
 pub use self::verdict::check;
@@ -52,8 +55,7 @@ pub struct World {
     start: Instant,
     calm: Odds,
     records: Mutex<Records>,
-    /// Whether to write down what happens.
-    traced: bool,
+    trace: Arc<Trace>,
 }
 
 /// What happened, for the verdict.
@@ -65,7 +67,6 @@ pub struct Records {
     pub harms: BTreeMap<String, Vec<&'static str>>,
     /// What must never happen and did.
     pub violations: Vec<String>,
-    pub trace: Vec<String>,
     addresses: u32,
 }
 
@@ -88,19 +89,20 @@ impl World {
             let began: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
             began + SignedDuration::try_from(start.elapsed()).expect("a short time")
         });
+        let trace = Arc::new(Trace::new(traced));
         let mut config = Config::default();
         config.retention.ttl_seconds = 86_400;
         Self {
             schedule,
             config,
-            store: Store::new(clock.clone()),
+            store: Store::new(clock.clone(), trace.clone()),
             clock,
             runners: Runners::default(),
             dice: Dice::new(seed),
             start,
             calm: Odds::default(),
             records: Mutex::default(),
-            traced,
+            trace,
         }
     }
 
@@ -157,16 +159,13 @@ impl World {
         })
     }
 
-    /// Writes down what happens, when somebody will read it.
     fn note(&self, what: impl FnOnce() -> String) {
-        if self.traced {
-            let line = format!("{:9.3} {}", self.start.elapsed().as_secs_f64(), what());
-            self.write(|records| records.trace.push(line));
-        }
+        self.trace.note(what);
     }
 
+    /// What happened, when that was asked for.
     pub fn trace(&self) -> Vec<String> {
-        self.write(|records| records.trace.clone())
+        self.trace.lines()
     }
 
     fn write<T>(&self, write: impl FnOnce(&mut Records) -> T) -> T {

@@ -23,7 +23,7 @@ use locus_operator::runner_client::{Connect, Dialler, Route, Stream};
 use locus_operator::status::STATUS_BYTES;
 use locus_operator::users::Users;
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::World;
@@ -31,6 +31,7 @@ use super::api_server::{Target, answer};
 use super::dice::{happens, millis};
 use super::faults::Fault;
 use super::program::MARK;
+use super::shared::Shared;
 use super::store::Refusal;
 use super::{connection, watch as watches};
 
@@ -39,7 +40,7 @@ pub struct Life {
     pub world: Arc<World>,
     /// Which of the operators it is, however often that one has been started.
     pub name: String,
-    over: watch::Sender<bool>,
+    over: Shared<bool>,
 }
 
 /// Runs an operator for ever, again and again.
@@ -47,7 +48,7 @@ pub async fn keep_running(world: Arc<World>, number: usize) {
     let name = format!("operator-{number}");
     loop {
         let mut rng = world.dice.roll(&name);
-        let life = Arc::new(Life { world: world.clone(), name: name.clone(), over: watch::Sender::new(false) });
+        let life = Arc::new(Life { world: world.clone(), name: name.clone(), over: Shared::new(false) });
         let (stop, stopped) = oneshot::channel();
         let mut task = tokio::spawn(live(life.clone(), stopped));
         world.note(|| format!("{name} starts"));
@@ -59,6 +60,7 @@ pub async fn keep_running(world: Arc<World>, number: usize) {
             sleep(Duration::from_secs(30)).await;
         };
         tokio::select! {
+            biased;
             ended = &mut task => {
                 if let Err(error) = ended {
                     world.violated(format!("{name} panicked: {error}"));
@@ -104,16 +106,16 @@ async fn live(life: Arc<Life>, stop: oneshot::Receiver<()>) {
 impl Life {
     /// Ends it with no time for anything.
     pub fn crash(&self) {
-        self.over.send_replace(true);
+        self.over.change(|over| *over = true);
     }
 
     /// Waits until it has crashed.
     pub async fn over(&self) {
-        let _ = self.over.subscribe().wait_for(|over| *over).await;
+        self.over.until(|over| *over).await;
     }
 
     pub fn is_over(&self) -> bool {
-        *self.over.borrow()
+        self.over.read(|over| *over)
     }
 
     /// Crashes it while something of it waits.
@@ -122,6 +124,15 @@ impl Life {
         self.crash();
         std::future::pending::<()>().await;
         unreachable!("it waits for ever")
+    }
+
+    /// What the dice and the trace call a request.
+    fn label(&self, method: &http::Method, target: &Target, body: &Value) -> String {
+        let name = target.name.as_deref().or(body["metadata"]["name"].as_str());
+        // The name of an event holds the real time.
+        let name = name.filter(|_| target.plural != "events").unwrap_or_default();
+        let namespace = target.namespace.as_deref().unwrap_or_default();
+        format!("{} {method} {}/{namespace}/{name}", self.name, target.plural)
     }
 
     /// A request to the API server.
@@ -135,26 +146,26 @@ impl Life {
         }
     }
 
-    async fn try_ask(&self, parts: &http::request::Parts, body: &[u8]) -> std::io::Result<Response<Body>> {
+    async fn try_ask(&self, parts: &http::request::Parts, bytes: &[u8]) -> std::io::Result<Response<Body>> {
         let world = &self.world;
-        let label = format!("{} {} {}", self.name, parts.method, parts.uri.path());
-        let mut rng = world.dice.roll(&label);
         let target = Target::of(&parts.uri);
-        if target.plural != "coderuns" && String::from_utf8_lossy(body).contains(MARK) {
+        let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let label = self.label(&parts.method, &target, &body);
+        let mut rng = world.dice.roll(&label);
+        if target.plural != "coderuns" && String::from_utf8_lossy(bytes).contains(MARK) {
             world.violated(format!("code stands in {label}"));
         }
         let fault = Fault::of_request(&mut rng, world.odds(), &parts.method, parts.uri.path());
         if fault != Fault::None {
             world.note(|| format!("{label}: {fault:?}"));
         }
-        sleep(millis(&mut rng, 1..20)).await;
+        sleep(millis(&mut rng, 1..50)).await;
         match fault {
             Fault::CrashBefore => self.crash_here(&label).await,
             Fault::BrokenBefore => return Err(std::io::Error::other("connection reset")),
             Fault::Refused(code) => return Ok(refused(code)),
             Fault::Late(time) => {
                 let (world, name, method) = (world.clone(), self.name.clone(), parts.method.clone());
-                let body: Value = serde_json::from_slice(body).unwrap_or_default();
                 tokio::spawn(async move {
                     sleep(time).await;
                     world.note(|| format!("late: {label}"));
@@ -168,13 +179,12 @@ impl Life {
             let label = format!("{} watch {}", self.name, target.plural);
             return Ok(Response::new(watches::watch(world.clone(), label, target)));
         }
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let (code, answer) = answer(&world.store, &self.name, &parts.method, &target, &body);
         match fault {
             Fault::CrashAfter => self.crash_here(&label).await,
             Fault::BrokenAfter => return Err(std::io::Error::other("connection reset")),
             Fault::Slow(time) => sleep(time).await,
-            _ => sleep(millis(&mut rng, 1..20)).await,
+            _ => sleep(millis(&mut rng, 1..50)).await,
         }
         Ok(response(code, &answer))
     }

@@ -12,17 +12,17 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use locus_core::token::{Demand, Scope, TokenVerifier};
 use locus_core::{Assignment, Event, Outcome, PodInfo, RunResult, RunState};
-use tokio::sync::watch;
 
 use super::World;
 use super::program::Program;
+use super::shared::Shared;
 
 /// The runner of one pod.
 pub struct Runner {
     pub pod_uid: String,
     verifier: TokenVerifier,
     world: Arc<World>,
-    state: watch::Sender<Life>,
+    state: Shared<Life>,
 }
 
 /// How far a runner is.
@@ -53,12 +53,12 @@ fn refuse(code: StatusCode, why: &str) -> Refused {
 impl Runner {
     pub fn new(world: Arc<World>, pod_uid: &str, public_keys: &str) -> Arc<Self> {
         let verifier = TokenVerifier::parse(public_keys).expect("the pod was given keys");
-        Arc::new(Self { pod_uid: pod_uid.into(), verifier, world, state: watch::Sender::new(Life::default()) })
+        Arc::new(Self { pod_uid: pod_uid.into(), verifier, world, state: Shared::default() })
     }
 
     /// Tells the runner to end: it stops its run, tells the result to those who listen, and leaves.
     pub fn terminate(&self) {
-        self.state.send_modify(|life| {
+        self.state.change(|life| {
             life.retired = true;
             match &mut life.run {
                 Some(run) => run.stopped = true,
@@ -69,12 +69,11 @@ impl Runner {
 
     /// Ends it with no time for anything.
     pub fn kill(&self) {
-        self.state.send_modify(|life| life.dead = true);
+        self.state.change(|life| life.dead = true);
     }
 
     pub fn is_up(&self) -> bool {
-        let life = self.state.borrow();
-        !life.left && !life.dead
+        self.state.read(|life| !life.left && !life.dead)
     }
 
     /// Waits until the runner has left by itself.
@@ -88,7 +87,7 @@ impl Runner {
     }
 
     async fn until(&self, is_so: impl Fn(&Life) -> bool) {
-        let _ = self.state.subscribe().wait_for(|life| is_so(life)).await;
+        self.state.until(is_so).await;
     }
 
     pub fn router(self: Arc<Self>) -> Router {
@@ -112,7 +111,7 @@ impl Runner {
     /// What the runner says of its run.
     fn with_run<T>(&self, uid: &str, read: impl FnOnce(&mut Accepted) -> T) -> Result<T, Refused> {
         let mut answer = Err(refuse(StatusCode::NOT_FOUND, "this pod has no such run"));
-        self.state.send_modify(|life| {
+        self.state.change(|life| {
             if let Some(run) = life.run.as_mut().filter(|run| run.uid == uid) {
                 answer = Ok(read(run));
             }
@@ -123,7 +122,7 @@ impl Runner {
     /// Accepts the first run, knows it again, and refuses every other one.
     fn accept(self: &Arc<Self>, assignment: &Assignment) -> Result<StatusCode, Refused> {
         let mut answer = Err(refuse(StatusCode::CONFLICT, "this pod has accepted another run"));
-        self.state.send_modify(|life| match &life.run {
+        self.state.change(|life| match &life.run {
             Some(run) if run.uid == assignment.uid => answer = Ok(StatusCode::OK),
             None if !life.retired => {
                 life.run = Some(Accepted {
@@ -149,6 +148,7 @@ impl Runner {
         let (first, second) = program.output();
         self.tell(Event::Stdout { data: first.into() });
         let result = tokio::select! {
+            biased;
             () = tokio::time::sleep(program.time.min(limit)) => None,
             () = self.until(|life| life.run.as_ref().is_some_and(|run| run.stopped)) => {
                 Some(RunResult::failed(Outcome::Cancelled, "the run was cancelled"))
@@ -162,14 +162,15 @@ impl Runner {
         self.tell(Event::Finished { result });
         let lingers = Duration::from_secs(self.world.config.retention.linger_seconds.into());
         tokio::select! {
+            biased;
             () = tokio::time::sleep(lingers) => {}
             () = self.until(|life| life.retired) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
-        self.state.send_modify(|life| life.left = true);
+        self.state.change(|life| life.left = true);
     }
 
     fn tell(&self, event: Event) {
-        self.state.send_modify(|life| {
+        self.state.change(|life| {
             if let Some(run) = &mut life.run {
                 run.finished |= matches!(event, Event::Finished { .. });
                 run.events.push(event);
@@ -179,24 +180,23 @@ impl Runner {
 
     /// The next event of the run after the first `count`; none at the end.
     async fn event(&self, count: usize) -> Option<Event> {
-        let mut state = self.state.subscribe();
         let is_told = |life: &Life| life.run.as_ref().is_some_and(|run| run.events.len() > count || run.finished);
-        let life = state.wait_for(|life| is_told(life) || life.dead).await.ok()?;
-        life.run.as_ref()?.events.get(count).cloned()
+        self.until(|life| is_told(life) || life.dead).await;
+        self.state.read(|life| life.run.as_ref()?.events.get(count).cloned())
     }
 }
 
-type Shared = State<Arc<Runner>>;
+type Asked = State<Arc<Runner>>;
 
-async fn pod(State(runner): Shared) -> Json<PodInfo> {
-    let run_uid = runner.state.borrow().run.as_ref().map(|run| run.uid.clone());
+async fn pod(State(runner): Asked) -> Json<PodInfo> {
+    let run_uid = runner.state.read(|life| life.run.as_ref().map(|run| run.uid.clone()));
     Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid })
 }
 
 /// A runner with no run takes none from now on and leaves.
-async fn retire(State(runner): Shared, headers: HeaderMap) -> Result<StatusCode, Refused> {
+async fn retire(State(runner): Asked, headers: HeaderMap) -> Result<StatusCode, Refused> {
     runner.authorize(&headers, "", None)?;
-    if runner.state.borrow().run.is_some() {
+    if runner.state.read(|life| life.run.is_some()) {
         return Err(refuse(StatusCode::CONFLICT, "this pod has accepted a run"));
     }
     runner.terminate();
@@ -204,7 +204,7 @@ async fn retire(State(runner): Shared, headers: HeaderMap) -> Result<StatusCode,
 }
 
 async fn start(
-    State(runner): Shared,
+    State(runner): Asked,
     Path(uid): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -216,14 +216,14 @@ async fn start(
     Ok((status, Json(RunState { uid, result: None })))
 }
 
-async fn state(State(runner): Shared, Path(uid): Path<String>, headers: HeaderMap) -> Result<Json<RunState>, Refused> {
+async fn state(State(runner): Asked, Path(uid): Path<String>, headers: HeaderMap) -> Result<Json<RunState>, Refused> {
     runner.authorize(&headers, &uid, None)?;
     let last = runner.with_run(&uid, |run| run.events.last().cloned())?;
     let result = if let Some(Event::Finished { result }) = last { Some(result) } else { None };
     Ok(Json(RunState { uid, result }))
 }
 
-async fn events(State(runner): Shared, Path(uid): Path<String>, headers: HeaderMap) -> Result<Response, Refused> {
+async fn events(State(runner): Asked, Path(uid): Path<String>, headers: HeaderMap) -> Result<Response, Refused> {
     runner.authorize(&headers, &uid, None)?;
     runner.with_run(&uid, |_| ())?;
     let lines = futures::stream::unfold((runner, 0), async |(runner, count)| {
@@ -234,22 +234,18 @@ async fn events(State(runner): Shared, Path(uid): Path<String>, headers: HeaderM
     Ok(Body::from_stream(lines).into_response())
 }
 
-async fn cancel(State(runner): Shared, Path(uid): Path<String>, headers: HeaderMap) -> Result<StatusCode, Refused> {
+async fn cancel(State(runner): Asked, Path(uid): Path<String>, headers: HeaderMap) -> Result<StatusCode, Refused> {
     runner.authorize(&headers, &uid, None)?;
     runner.with_run(&uid, |run| run.stopped = true)?;
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn acknowledge(
-    State(runner): Shared,
-    Path(uid): Path<String>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Refused> {
+async fn acknowledge(State(runner): Asked, Path(uid): Path<String>, headers: HeaderMap) -> Result<StatusCode, Refused> {
     runner.authorize(&headers, &uid, None)?;
     if !runner.with_run(&uid, |run| run.finished)? {
         return Err(refuse(StatusCode::CONFLICT, "the run has not ended yet"));
     }
-    runner.state.send_modify(|life| life.retired = true);
+    runner.state.change(|life| life.retired = true);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,15 +1,17 @@
 //! What an API server keeps: objects of any kind, their versions, and every change that there ever was.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::fmt;
+use std::sync::Arc;
 
 use k8s_openapi::jiff::SignedDuration;
 use locus_operator::reconcile::Clock;
 use serde_json::{Map, Value, json};
-use tokio::sync::watch;
 
 use super::merge::merge;
 use super::selector::Selector;
+use super::shared::Shared;
+use super::trace::Trace;
 
 pub type Object = Arc<Value>;
 
@@ -40,6 +42,34 @@ pub struct Change {
     pub deleted: bool,
 }
 
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Key { plural, namespace, name } = &self.key;
+        let (metadata, status) = (&self.now["metadata"], &self.now["status"]);
+        if plural == "events" {
+            // Its name holds the real time.
+            return write!(f, "{:>14} {plural}/{namespace}: {}", self.by, self.now["reason"]);
+        }
+        write!(
+            f,
+            "{:>14} {plural}/{namespace}/{name} ({} at {})",
+            self.by, metadata["uid"], metadata["resourceVersion"]
+        )?;
+        match (&self.before, self.deleted) {
+            (_, true) => f.write_str(" is gone")?,
+            (None, _) => f.write_str(" is new")?,
+            _ if !metadata["deletionTimestamp"].is_null() => f.write_str(" is leaving")?,
+            _ => {}
+        }
+        for field in ["phase", "outcome", "podUID"] {
+            if let Some(value) = status[field].as_str() {
+                write!(f, " {field}={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Why a request is refused.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -60,9 +90,9 @@ impl Refusal {
 }
 
 pub struct Store {
-    content: Mutex<Content>,
-    version: watch::Sender<u64>,
+    content: Shared<Content>,
     clock: Clock,
+    trace: Arc<Trace>,
 }
 
 #[derive(Default)]
@@ -97,22 +127,18 @@ impl Content {
 }
 
 impl Store {
-    pub fn new(clock: Clock) -> Self {
-        Self { content: Mutex::default(), version: watch::Sender::new(0), clock }
+    pub fn new(clock: Clock, trace: Arc<Trace>) -> Self {
+        Self { content: Shared::default(), clock, trace }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().expect("not poisoned")
-    }
-
-    /// Changes the content, and tells those who wait for changes.
+    /// Changes the content, and writes down how.
     fn write<T>(&self, write: impl FnOnce(&mut Content) -> T) -> T {
-        let (answer, version) = {
-            let mut content = self.lock();
-            (write(&mut content), content.log.len() as u64)
-        };
-        self.version.send_if_modified(|current| std::mem::replace(current, version) != version);
-        answer
+        self.content.change(|content| {
+            let known = content.log.len();
+            let answer = write(content);
+            content.log[known..].iter().for_each(|change| self.trace.note(|| change.to_string()));
+            answer
+        })
     }
 
     pub fn create(&self, by: &str, plural: &str, namespace: &str, mut object: Value) -> Result<Object, Refusal> {
@@ -143,15 +169,16 @@ impl Store {
     }
 
     pub fn get(&self, key: &Key) -> Result<Object, Refusal> {
-        self.lock().find(key)
+        self.content.read(|content| content.find(key))
     }
 
     /// The objects of a kind, and the version that they are of.
     pub fn list(&self, plural: &str, namespace: Option<&str>, selector: &Selector) -> (Vec<Object>, u64) {
-        let content = self.lock();
         let wanted = |key: &Key| key.plural == plural && namespace.is_none_or(|namespace| key.namespace == namespace);
-        let objects = content.objects.iter().filter(|(key, object)| wanted(key) && selector.matches(object));
-        (objects.map(|(_, object)| object.clone()).collect(), content.log.len() as u64)
+        self.content.read(|content| {
+            let objects = content.objects.iter().filter(|(key, object)| wanted(key) && selector.matches(object));
+            (objects.map(|(_, object)| object.clone()).collect(), content.log.len() as u64)
+        })
     }
 
     /// Changes an object. A change that changes nothing is none.
@@ -220,37 +247,34 @@ impl Store {
 
     /// The changes after a version; none when it is too old to know them all.
     pub fn changes_after(&self, version: u64) -> Option<Vec<Change>> {
-        let content = self.lock();
-        let from = usize::try_from(version).ok().filter(|_| version >= content.oldest)?;
-        content.log.get(from..).map(<[Change]>::to_vec)
+        self.content.read(|content| {
+            let from = usize::try_from(version).ok().filter(|_| version >= content.oldest)?;
+            content.log.get(from..).map(<[Change]>::to_vec)
+        })
     }
 
     /// Every change that there ever was.
     pub fn history(&self) -> Vec<Change> {
-        self.lock().log.clone()
+        self.content.read(|content| content.log.clone())
     }
 
     pub fn forbidden(&self) -> Vec<String> {
-        self.lock().forbidden.clone()
+        self.content.read(|content| content.forbidden.clone())
     }
 
     /// Forgets what came before now: watches that fell behind have to list again.
     pub fn compact(&self) {
-        let mut content = self.lock();
-        content.oldest = content.log.len() as u64;
+        self.content.change(|content| content.oldest = content.log.len() as u64);
     }
 
     /// Waits until there is a change after this version.
     pub async fn changed_after(&self, version: u64) {
-        let _ = self.version.subscribe().wait_for(|current| *current > version).await;
+        self.content.until(|content| content.log.len() as u64 > version).await;
     }
 
     /// Waits until an object, or its absence, is as wanted.
     pub async fn wait_for(&self, key: &Key, is_wanted: impl Fn(Option<&Value>) -> bool) {
-        let mut version = self.version.subscribe();
-        while !is_wanted(self.get(key).ok().as_deref()) {
-            let _ = version.changed().await;
-        }
+        self.content.until(|content| is_wanted(content.objects.get(key).map(|object| &**object))).await;
     }
 
     fn seconds_from_now(&self, seconds: i64) -> String {

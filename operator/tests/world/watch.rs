@@ -23,6 +23,7 @@ pub fn watch(world: Arc<World>, label: String, target: Target) -> Body {
     let (lines, inbox) = mpsc::channel(1);
     tokio::spawn(async move {
         tokio::select! {
+            biased;
             () = lines.closed() => {}
             () = tell(&world, &label, &target, &lines) => {}
         }
