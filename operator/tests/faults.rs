@@ -74,18 +74,3 @@ fn whatever_goes_wrong_no_run_is_lost_or_started_twice() {
     let report = report.into_inner().expect("not poisoned");
     assert!(report.is_empty(), "\n{report}");
 }
-
-#[test]
-fn the_same_seed_is_the_same_schedule() {
-    let mut differ = vec![];
-    for seed in 0..150 {
-        let trace =
-            move || std::thread::spawn(move || World::run(seed, Schedule::of(seed), true).trace()).join().unwrap();
-        let (a, b) = (trace(), trace());
-        if a != b {
-            let n = a.iter().zip(&b).position(|(a, b)| a != b).unwrap_or(0);
-            differ.push(format!("{seed}: {n} of {}\n {}\n {}", a.len(), a[n], b[n]));
-        }
-    }
-    assert!(differ.is_empty(), "{}\n{}", differ.len(), differ.join("\n"));
-}

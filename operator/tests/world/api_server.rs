@@ -52,26 +52,27 @@ impl Target {
 }
 
 /// Answers a request that is not a watch.
-pub fn answer(store: &Store, by: &str, method: &Method, target: &Target, body: &Value) -> (u16, Value) {
+pub fn answer(store: &Store, by: &str, method: &Method, target: &Target, body: &Value) -> (u16, String) {
     let namespace = target.namespace.as_deref();
     let answer = match (method.as_str(), target.name.is_some()) {
-        ("GET", true) => store.get(&target.key()).map(|object| (200, Value::clone(&object))),
+        ("GET", true) => store.get(&target.key()).map(|object| (200, object.to_string())),
         ("GET", false) => Ok((200, list(store, target))),
         ("POST", false) => store
             .create(by, &target.plural, namespace.unwrap_or_default(), body.clone())
-            .map(|object| (201, Value::clone(&object))),
+            .map(|object| (201, object.to_string())),
         ("PATCH", true) => {
             let status = target.subresource.as_deref() == Some("status");
-            store.patch(by, &target.key(), status, body).map(|object| (200, Value::clone(&object)))
+            store.patch(by, &target.key(), status, body).map(|object| (200, object.to_string()))
         }
-        ("DELETE", true) => store.delete(by, &target.key(), body).map(|object| (200, Value::clone(&object))),
+        ("DELETE", true) => store.delete(by, &target.key(), body).map(|object| (200, object.to_string())),
         _ => Err(Refusal::new(405, "MethodNotAllowed", format!("{method} {target:?}"))),
     };
-    answer.unwrap_or_else(|refusal| (refusal.code, refusal.status()))
+    answer.unwrap_or_else(|refusal| (refusal.code, refusal.status().to_string()))
 }
 
-fn list(store: &Store, target: &Target) -> Value {
+fn list(store: &Store, target: &Target) -> String {
     let (objects, version) = store.list(&target.plural, target.namespace.as_deref(), &target.selector());
-    let items: Vec<&Value> = objects.iter().map(|object| &**object).collect();
-    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": version.to_string()}, "items": items})
+    let items: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    let metadata = json!({"resourceVersion": version.to_string()});
+    format!(r#"{{"apiVersion":"v1","kind":"List","metadata":{metadata},"items":[{}]}}"#, items.join(","))
 }

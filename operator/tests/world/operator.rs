@@ -186,13 +186,13 @@ impl Life {
             Fault::Slow(time) => sleep(time).await,
             _ => sleep(millis(&mut rng, 1..50)).await,
         }
-        Ok(response(code, &answer))
+        Ok(response(code, answer))
     }
 }
 
-fn response(code: u16, answer: &Value) -> Response<Body> {
+fn response(code: u16, answer: String) -> Response<Body> {
     let response = Response::builder().status(code).header("content-type", "application/json");
-    response.body(Body::from(answer.to_string())).expect("a response")
+    response.body(Body::from(answer)).expect("a response")
 }
 
 fn refused(code: u16) -> Response<Body> {
@@ -202,7 +202,7 @@ fn refused(code: u16) -> Response<Body> {
         429 => ("TooManyRequests", "too many requests"),
         _ => ("InternalError", "etcdserver: request timed out"),
     };
-    let mut response = response(code, &Refusal::new(code, reason, message).status());
+    let mut response = response(code, Refusal::new(code, reason, message).status().to_string());
     if code == 429 {
         response.headers_mut().insert("retry-after", http::HeaderValue::from_static("1"));
     }

@@ -89,7 +89,7 @@ fn event(target: &Target, change: &Change) -> Option<String> {
 }
 
 fn line(kind: &str, object: &Value) -> String {
-    json!({"type": kind, "object": object}).to_string() + "\n"
+    format!("{{\"type\":{kind:?},\"object\":{object}}}\n")
 }
 
 /// A bookmark is an object of the kind that is watched, with nothing but its version.
