@@ -55,16 +55,16 @@ impl Target {
 pub fn answer(store: &Store, by: &str, method: &Method, target: &Target, body: &Value) -> (u16, String) {
     let namespace = target.namespace.as_deref();
     let answer = match (method.as_str(), target.name.is_some()) {
-        ("GET", true) => store.get(&target.key()).map(|object| (200, object.to_string())),
+        ("GET", true) => store.get(&target.key()).map(|object| (200, object.json.clone())),
         ("GET", false) => Ok((200, list(store, target))),
         ("POST", false) => store
             .create(by, &target.plural, namespace.unwrap_or_default(), body.clone())
-            .map(|object| (201, object.to_string())),
+            .map(|object| (201, object.json.clone())),
         ("PATCH", true) => {
             let status = target.subresource.as_deref() == Some("status");
-            store.patch(by, &target.key(), status, body).map(|object| (200, object.to_string()))
+            store.patch(by, &target.key(), status, body).map(|object| (200, object.json.clone()))
         }
-        ("DELETE", true) => store.delete(by, &target.key(), body).map(|object| (200, object.to_string())),
+        ("DELETE", true) => store.delete(by, &target.key(), body).map(|object| (200, object.json.clone())),
         _ => Err(Refusal::new(405, "MethodNotAllowed", format!("{method} {target:?}"))),
     };
     answer.unwrap_or_else(|refusal| (refusal.code, refusal.status().to_string()))
@@ -72,7 +72,7 @@ pub fn answer(store: &Store, by: &str, method: &Method, target: &Target, body: &
 
 fn list(store: &Store, target: &Target) -> String {
     let (objects, version) = store.list(&target.plural, target.namespace.as_deref(), &target.selector());
-    let items: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    let items: Vec<&str> = objects.iter().map(|object| object.json.as_str()).collect();
     let metadata = json!({"resourceVersion": version.to_string()});
     format!(r#"{{"apiVersion":"v1","kind":"List","metadata":{metadata},"items":[{}]}}"#, items.join(","))
 }

@@ -131,7 +131,7 @@ impl Node {
     }
 
     fn is_there(&self) -> bool {
-        !self.is_other(self.world.store.get(&self.key).ok().as_deref())
+        !self.is_other(self.world.store.get(&self.key).ok().as_ref().map(|pod| &***pod))
     }
 
     /// Changes the pod, if it is still there.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::SignedDuration;
@@ -13,7 +14,22 @@ use super::selector::Selector;
 use super::shared::Shared;
 use super::trace::Trace;
 
-pub type Object = Arc<Value>;
+/// An object, and its JSON as it is sent to everyone who asks.
+#[derive(Debug)]
+pub struct Stored {
+    value: Value,
+    pub json: String,
+}
+
+pub type Object = Arc<Stored>;
+
+impl Deref for Stored {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.value
+    }
+}
 
 /// The seconds that a pod has to end in, where nobody says otherwise.
 const GRACE: i64 = 30;
@@ -116,7 +132,8 @@ impl Content {
     /// Writes a change down, with the object's new version in it.
     fn commit(&mut self, by: &str, key: &Key, mut object: Value, deleted: bool) -> Object {
         object["metadata"]["resourceVersion"] = json!((self.log.len() + 1).to_string());
-        let now = Arc::new(object);
+        let json = serde_json::to_string(&object).expect("an object serializes");
+        let now = Arc::new(Stored { value: object, json });
         let before = self.objects.remove(key);
         if !deleted {
             self.objects.insert(key.clone(), now.clone());
@@ -185,9 +202,9 @@ impl Store {
     pub fn change(&self, by: &str, key: &Key, edit: impl FnOnce(&mut Value)) -> Result<Object, Refusal> {
         self.write(|content| {
             let before = content.find(key)?;
-            let mut object = Value::clone(&before);
+            let mut object = before.value.clone();
             edit(&mut object);
-            if object == *before {
+            if object == before.value {
                 return Ok(before);
             }
             if object["spec"] != before["spec"] {
@@ -240,7 +257,7 @@ impl Store {
     /// Takes an object away at once.
     pub fn remove(&self, by: &str, key: &Key) -> Result<Object, Refusal> {
         self.write(|content| {
-            let object = Value::clone(&*content.find(key)?);
+            let object = content.find(key)?.value.clone();
             Ok(content.commit(by, key, object, true))
         })
     }
@@ -274,7 +291,7 @@ impl Store {
 
     /// Waits until an object, or its absence, is as wanted.
     pub async fn wait_for(&self, key: &Key, is_wanted: impl Fn(Option<&Value>) -> bool) {
-        self.content.until(|content| is_wanted(content.objects.get(key).map(|object| &**object))).await;
+        self.content.until(|content| is_wanted(content.objects.get(key).map(|object| &object.value))).await;
     }
 
     fn seconds_from_now(&self, seconds: i64) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -85,10 +85,10 @@ fn event(target: &Target, change: &Change) -> Option<String> {
         (true, true) => "MODIFIED",
         (true, false) => "DELETED",
     };
-    Some(line(kind, &change.now))
+    Some(line(kind, &change.now.json))
 }
 
-fn line(kind: &str, object: &Value) -> String {
+fn line(kind: &str, object: &str) -> String {
     format!("{{\"type\":{kind:?},\"object\":{object}}}\n")
 }
 
@@ -97,10 +97,10 @@ fn bookmark(target: &Target, version: u64) -> String {
     let (api, kind) =
         if target.plural == "pods" { ("v1", "Pod") } else { ("locus.dev/v1alpha1", target.plural.as_str()) };
     let object = json!({"apiVersion": api, "kind": kind, "metadata": {"resourceVersion": version.to_string()}});
-    line("BOOKMARK", &object)
+    line("BOOKMARK", &object.to_string())
 }
 
 async fn gone(lines: &Lines) {
     let refusal = Refusal::new(410, "Expired", "too old resource version");
-    let _ = lines.send(Ok(line("ERROR", &refusal.status()))).await;
+    let _ = lines.send(Ok(line("ERROR", &refusal.status().to_string()))).await;
 }
