@@ -16,6 +16,10 @@ const SEEDS: Range<u64> = 0..1000;
 /// The most failing seeds that are looked for.
 const FAILURES: usize = 10;
 
+/// How often one seed is tried when it is asked for. Hash maps inside kube order what happens at the same instant by
+/// chance: a few seeds in a hundred are not the same schedule each time.
+const REPLAYS: usize = 5;
+
 /// How many seeds are tried at one time.
 const THREADS: usize = 2;
 
@@ -36,11 +40,14 @@ fn seeds() -> Range<u64> {
     parsed.unwrap_or_else(|| panic!("LOCUS_FAULT_SEEDS is <from>..<to>, not {text:?}"))
 }
 
-/// Tries one seed, and prints all that happens.
+/// Tries one seed until it fails, and prints all that happened.
 fn replay(seed: u64) {
-    let (wrong, trace) = try_seed(seed, true);
+    let (wrong, trace) = (0..REPLAYS)
+        .map(|_| try_seed(seed, true))
+        .reduce(|last, next| if last.0.is_empty() { next } else { last })
+        .expect("it was tried");
     println!("{:#?}", Schedule::of(seed));
-    trace.iter().for_each(|line| println!("{line}"));
+    println!("{}", trace.join("\n"));
     assert!(wrong.is_empty(), "seed {seed}:\n{}", wrong.join("\n"));
 }
 

@@ -176,10 +176,8 @@ impl Store {
             metadata["uid"] = json!(format!("{namespace}.{}.{count}", key.name));
             metadata["creationTimestamp"] = json!(self.seconds_from_now(0));
             metadata["generation"] = json!(1);
-            match plural {
-                "coderuns" => object["status"] = json!({"phase": "Pending"}),
-                "pods" => object["status"] = json!({"phase": "Pending"}),
-                _ => {}
+            if matches!(plural, "coderuns" | "pods") {
+                object["status"] = json!({"phase": "Pending"});
             }
             Ok(content.commit(by, &key, object, false))
         })

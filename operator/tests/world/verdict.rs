@@ -8,8 +8,8 @@ use super::World;
 use super::selector::Selector;
 use super::store::Change;
 
-/// The most status writes of one run that change something: that it waits, the claim, the result.
-const WRITES: usize = 3;
+/// The most status writes of one run where things go wrong: a claim may be withdrawn and made again.
+const WRITES: usize = 6;
 
 /// How a run ended: outcome, exit code, standard output.
 type End = (Value, Value, Value);
@@ -34,7 +34,7 @@ pub fn check(world: &World, clean: Option<&Ends>) -> (Vec<String>, Ends) {
         let last = &life.last().expect("a life has a change").now;
         let deleted = life.iter().any(|change| change.deleted);
         let key = &life[0].key;
-        wrong.extend(rewritten(uid, life));
+        wrong.extend(rewritten(uid, life, clean.is_none()));
         let status = &last["status"];
         let end = (status["outcome"].clone(), status["exitCode"].clone(), status["stdout"].clone());
         if end.0.is_null() {
@@ -62,22 +62,26 @@ fn doubled_starts(world: &World) -> Vec<String> {
     doubled.map(|(run, pod)| format!("{run} was started again, in pod {pod}")).collect()
 }
 
-/// What is wrong with the writes to one run's status.
-fn rewritten(uid: &str, life: &[Change]) -> Vec<String> {
+/// What is wrong with the writes to one run's status: when nothing goes wrong, it is told once that it waits, gets
+/// its claim if it has a pod, and its result.
+fn rewritten(uid: &str, life: &[Change], is_clean: bool) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut writes = 0;
+    let (mut notes, mut writes) = (0, 0);
     for change in life {
         let Some(before) = &change.before else { continue };
-        if change.deleted || before["status"] == change.now["status"] {
+        let status = &change.now["status"];
+        if change.deleted || before["status"] == *status {
             continue;
         }
-        writes += 1;
         if !before["status"]["outcome"].is_null() {
-            wrong.push(format!("{uid} had its result and {} changed it: {}", change.by, change.now["status"]));
+            wrong.push(format!("{uid} had its result and {} changed it: {status}", change.by));
         }
+        if status["phase"] == "Pending" { notes += 1 } else { writes += 1 }
     }
-    if writes > WRITES {
-        wrong.push(format!("{uid} took {writes} writes"));
+    let status = &life[life.len() - 1].now["status"];
+    let needed = if status["podUID"].is_null() { 1 } else { 2 };
+    if if is_clean { notes > 1 || writes != needed } else { notes + writes > WRITES } {
+        wrong.push(format!("{uid} took {writes} writes and {notes} notes that it waits"));
     }
     wrong
 }
