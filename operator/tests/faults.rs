@@ -20,9 +20,6 @@ const FAILURES: usize = 10;
 /// chance: a few seeds in a hundred are not the same schedule each time.
 const REPLAYS: usize = 5;
 
-/// How many seeds are tried at one time.
-const THREADS: usize = 2;
-
 /// What is wrong with a seed, and all that happened in it.
 fn try_seed(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
     let (mut wrong, ends) = check(&World::run(seed, Schedule::clean(), false), None);
@@ -61,7 +58,7 @@ fn whatever_goes_wrong_no_run_is_lost_or_started_twice() {
     let failures = AtomicUsize::new(0);
     let report = Mutex::new(String::new());
     std::thread::scope(|scope| {
-        for _ in 0..THREADS {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while failures.load(Ordering::Relaxed) < FAILURES {
                     let seed = next.fetch_add(1, Ordering::Relaxed);

@@ -229,7 +229,7 @@ impl World {
 
     async fn link(&self, is_there: impl Fn(&Link) -> bool) {
         let wait = async {
-            while !is_there(&self.operator.links.state("u1", None)) {
+            while !is_there(&self.operator.links.state("u1")) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
@@ -293,7 +293,7 @@ async fn a_run_whose_claim_is_refused_is_not_started() {
     *world.cluster.conflict.lock().expect("not poisoned") = true;
     let error = world.reconcile().await.expect_err("the claim conflicts");
     assert!(error.is_conflict(), "{error}");
-    assert_eq!(world.operator.links.state("u1", None), Link::Connected);
+    assert_eq!(world.operator.links.state("u1"), Link::Connected);
     assert_eq!(world.runner.starts.load(Ordering::SeqCst), 0);
 }
 

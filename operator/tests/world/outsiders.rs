@@ -27,7 +27,7 @@ pub struct Wish {
 /// What the users of this seed want: the same, whatever goes wrong.
 pub fn wishes(seed: u64) -> Vec<Wish> {
     let mut rng = fastrand::Rng::with_seed(seed ^ 0x0005_eed5);
-    (0..rng.usize(3..9))
+    (0..rng.usize(3..7))
         .map(|number| {
             let name = format!("run-{number}");
             let mut program =
