@@ -88,6 +88,29 @@ pub enum Step {
     DeleteRun,
 }
 
+impl Step {
+    /// What kind of step it is. The log gets this and no more: a step may hold the program.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Wait(_) => "Wait",
+            Self::Ask(_) => "Ask",
+            Self::AskAgain => "AskAgain",
+            Self::CreatePod { .. } => "CreatePod",
+            Self::ReplacePod => "ReplacePod",
+            Self::ReportWaiting { .. } => "ReportWaiting",
+            Self::Dial(_) => "Dial",
+            Self::Claim { .. } => "Claim",
+            Self::Unclaim => "Unclaim",
+            Self::Start(_) => "Start",
+            Self::Cancel => "Cancel",
+            Self::Finish(_) => "Finish",
+            Self::CleanUp => "CleanUp",
+            Self::DeleteRun => "DeleteRun",
+        }
+    }
+}
+
 /// The next step for a CodeRun.
 #[must_use]
 pub fn plan(observed: &Observed<'_>, config: &Config) -> Step {
@@ -180,10 +203,12 @@ fn cold_run(
     }
 }
 
-/// A run that waits for longer than a moment is told so, once for each reason.
+/// A run that waits for longer than a moment is told so: that it waits for its turn, and later that it waits for its pod,
+/// but never the other way round, whatever another operator thinks.
 #[must_use]
 pub fn wait(run: &CodeRun, now: Timestamp, reason: &'static str, message: String) -> Step {
-    let told = run.status.iter().flat_map(|status| &status.conditions).any(|condition| condition.reason == reason);
+    let mut conditions = run.status.iter().flat_map(|status| &status.conditions);
+    let told = conditions.any(|condition| condition.reason == reason || condition.reason == "PodPending");
     let age = run.metadata.creation_timestamp.as_ref().map_or(0, |time| seconds(time.0, now));
     if age > QUIET_SECONDS && !told {
         return Step::ReportWaiting { reason, message };

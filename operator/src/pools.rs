@@ -37,6 +37,8 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 const UNSEEN: Duration = Duration::from_secs(30);
 /// Seconds after which a pod that has not started is told of.
 const PENDING_SECONDS: i64 = 10;
+/// Seconds after which a pod that can't start is given up, since another node may do better.
+const STUCK_SECONDS: i64 = 60;
 /// The longest name of a pool: pods bear it as a label and in their names.
 const NAME_MAX: usize = 40;
 
@@ -273,8 +275,12 @@ fn observe(
     let mut found = Vec::new();
     for pod in of_pool {
         memory.made.remove(&pod.name_any());
-        let (uid, state) = (pod.uid().unwrap_or_default(), state_of(operator, pod));
         let age = pod.creation_timestamp().map_or(0, |time| now.duration_since(time.0).as_secs());
+        let (uid, state) = (pod.uid().unwrap_or_default(), state_of(operator, pod));
+        let state = match state {
+            PodState::Stuck { reason, message } if age >= STUCK_SECONDS => PodState::Ended { reason, message },
+            state => state,
+        };
         let pending = match PodView::of(pod) {
             PodView::Waiting { message, .. } if age >= PENDING_SECONDS => Some(message),
             _ => None,

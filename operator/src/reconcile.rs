@@ -181,7 +181,7 @@ impl Operator {
             let observed = Observed { run: &run, place, pod, pod_leaving, link, now: (self.clock)() };
             let step = plan(&observed, &self.config);
             self.mark(&run, &step);
-            tracing::debug!(coderun.name = run.name_any(), coderun.namespace = run.namespace(), ?step);
+            tracing::debug!(coderun.name = run.name_any(), coderun.namespace = run.namespace(), step = step.name());
             if let Some(wait) = self.apply(&run, step).await? {
                 return Ok(Action::requeue(wait));
             }
@@ -245,7 +245,12 @@ impl Operator {
             pod = self.pod_api().get_opt(&name).await.map_err(|source| failed("look-up of the pod", run, source))?;
         }
         let expected = expected.map(|address| address.pod_uid.clone()).unwrap_or_default();
-        Ok(match pod.filter(is_ours) {
+        let mut pod = pod.filter(is_ours);
+        if pod.is_none() && is_finished(run) {
+            // One that was made for it late, by an operator that did not know yet.
+            pod = self.seen_pod(&pod::name(uid(run))).map(Arc::unwrap_or_clone);
+        }
+        Ok(match pod {
             Some(pod) => SeenPod {
                 view: PodView::of(&pod),
                 leaving: pod.metadata.deletion_timestamp.is_some(),
