@@ -14,6 +14,7 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, ResourceExt as _};
 use locus_api::{CodeRun, Pool, labels};
 
+use crate::links::lock;
 use crate::plan::is_finished;
 use crate::pools;
 use crate::reconcile::{Inputs, Operator, ReconcileError, slim};
@@ -52,8 +53,14 @@ pub async fn run(
     .modify(|pod| pod.metadata.managed_fields = None)
     .reflect(inputs.pods)
     .inspect(move |event| match event {
-        Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => watching.standbys.see(pod),
-        Ok(watcher::Event::Delete(pod)) => watching.standbys.forget(pod),
+        Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => {
+            lock(&watching.made).remove(&pod.name_any());
+            watching.standbys.see(pod);
+        }
+        Ok(watcher::Event::Delete(pod)) => {
+            lock(&watching.made).remove(&pod.name_any());
+            watching.standbys.forget(pod);
+        }
         Ok(watcher::Event::InitDone) => {
             let pods = watching.pods.state();
             watching.standbys.keep_only(|uid| pods.iter().any(|pod| pod.metadata.uid.as_deref() == Some(uid)));

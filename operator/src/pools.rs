@@ -1,12 +1,13 @@
 //! Keeps each Pool's pods waiting: observe what there is, [`plan_pool`], apply.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::reflector::Store;
 use kube::{Api, ResourceExt as _};
 use locus_api::{CodeRun, Pool, PoolStatus, READY, labels, memory_bytes};
@@ -15,11 +16,12 @@ use locus_languages::Language;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::links::lock;
 use crate::plan::is_finished;
 use crate::pod::{self, PodRequest, Purpose};
 use crate::pod_view::{Ending, PodView};
 use crate::pool_plan::{PodState, PoolObserved, PoolPlan, PoolPod, plan_pool};
-use crate::reconcile::Operator;
+use crate::reconcile::{Operator, only};
 use crate::share::{Need, PoolOffer};
 use crate::standby::Standing;
 
@@ -45,8 +47,6 @@ const NAME_MAX: usize = 40;
 /// What is remembered of a pool between two looks.
 #[derive(Default)]
 struct Memory {
-    /// Pods that were made and that the watch has not shown yet.
-    made: HashMap<String, Instant>,
     /// Pods that failed with none between them that came to wait, and when the last one did.
     failures: u32,
     failed_at: Option<Instant>,
@@ -184,20 +184,15 @@ async fn apply(
     memory: &mut Memory,
 ) {
     for (name, uid) in &plan.remove {
-        remove(operator, name, uid).await;
+        remove(operator, name, only(Some(uid.clone()))).await;
     }
     for uid in &plan.retire {
-        // A pod that does not run yet can't have been taken by anybody.
-        if operator.standbys.retire(uid).await {
-            let name = operator.pods.find(|pod| pod.metadata.uid.as_ref() == Some(uid)).map(|pod| pod.name_any());
-            if let Some(name) = name {
-                remove(operator, &name, uid).await;
-            }
-        }
+        let Some(pod) = operator.pods.find(|pod| pod.metadata.uid.as_ref() == Some(uid)) else { continue };
+        give_up(operator, &pod).await;
     }
     let Some(template) = template else { return };
     for _ in 0..plan.create {
-        if let Err((reason, message)) = create(operator, pool, template, memory).await {
+        if let Err((reason, message)) = create(operator, pool, template).await {
             tracing::warn!(pool.name = pool.name_any(), %message, "a waiting pod can't be made");
             memory.fail(reason, message);
             return;
@@ -205,14 +200,9 @@ async fn apply(
     }
 }
 
-async fn create(
-    operator: &Operator,
-    pool: &Pool,
-    template: &Template<'_>,
-    memory: &mut Memory,
-) -> Result<(), (&'static str, String)> {
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    let (name, pool_name) = (format!("{}-{}", pool.name_any(), &id[..8]), pool.name_any());
+async fn create(operator: &Operator, pool: &Pool, template: &Template<'_>) -> Result<(), (&'static str, String)> {
+    let pool_name = pool.name_any();
+    let name = format!("{pool_name}-{:08x}", fastrand::u32(..));
     let request = PodRequest {
         purpose: Purpose::Pool { pool: &pool_name, pod: &name },
         image: &template.image,
@@ -223,7 +213,7 @@ async fn create(
     };
     let pod = pod::build(request, &operator.config);
     operator.metrics.write("pods", "create");
-    memory.made.insert(name, Instant::now());
+    lock(&operator.made).insert(name, (pool_name.clone(), Instant::now()));
     let created = pods(operator).create(&PostParams::default(), &pod).await;
     created.map(drop).map_err(|error| match &error {
         kube::Error::Api(answer) if answer.code == 403 && answer.message.contains("quota") => {
@@ -270,11 +260,12 @@ fn observe(
     let current = template
         .map(|template| pod::template(&template.image, template.limits, &keys, &template.standby, &operator.config));
     let now = (operator.clock)();
-    let of_pool: Vec<_> = pods.iter().filter(|pod| pod.labels().get(labels::POOL) == Some(&name)).collect();
+    let mut of_pool: Vec<_> = pods.iter().filter(|pod| pod.labels().get(labels::POOL) == Some(&name)).collect();
+    // The newest first: two operators that find one pod too many both choose the same.
+    of_pool.sort_by_key(|pod| Reverse((pod.creation_timestamp().map(|time| time.0), pod.name_any())));
     memory.counted.retain(|uid| of_pool.iter().any(|pod| pod.metadata.uid.as_ref() == Some(uid)));
     let mut found = Vec::new();
     for pod in of_pool {
-        memory.made.remove(&pod.name_any());
         let age = pod.creation_timestamp().map_or(0, |time| now.duration_since(time.0).as_secs());
         let (uid, state) = (pod.uid().unwrap_or_default(), state_of(operator, pod));
         let state = match state {
@@ -290,8 +281,10 @@ fn observe(
         let current = young && pod.labels().get(labels::TEMPLATE) == current.as_ref();
         found.push(PoolPod { name: pod.name_any(), uid, state, current });
     }
-    memory.made.retain(|_, since| since.elapsed() < UNSEEN);
-    found.extend(memory.made.keys().map(|name| PoolPod {
+    let mut made = lock(&operator.made);
+    made.retain(|_, (_, since)| since.elapsed() < UNSEEN);
+    let of_pool = made.iter().filter(|(_, (pool, _))| *pool == name);
+    found.extend(of_pool.map(|(name, _)| PoolPod {
         name: name.clone(),
         uid: String::new(),
         state: PodState::Starting,
@@ -311,6 +304,10 @@ fn state_of(operator: &Operator, pod: &Pod) -> PodState {
         PodView::Ended(ending) => PodState::Ended { reason: reason(&ending), message: ending.message },
         PodView::Running(_) | PodView::Leaving { .. } => match operator.standbys.standing(uid) {
             Some(Standing::Free) => PodState::Free,
+            Some(Standing::Dialling) if operator.standbys.is_dead(uid) => PodState::Ended {
+                reason: Outcome::RunnerFailed.as_str(),
+                message: "the pod's runner does not answer".into(),
+            },
             None | Some(Standing::Dialling) => PodState::Starting,
             Some(Standing::Taken | Standing::Occupied(_) | Standing::Retired) => PodState::Claimed,
         },
@@ -321,10 +318,10 @@ fn state_of(operator: &Operator, pod: &Pod) -> PodState {
 /// Removes waiting pods whose pool is gone, and pods whose runner has a run that is gone or has its result.
 async fn remove_strays(operator: &Operator, pools: &[Arc<Pool>], pods: &[Arc<Pod>], runs: &Store<CodeRun>) {
     for pod in pods {
-        let (Some(pool), Some(uid)) = (pod.labels().get(labels::POOL), pod.uid()) else { continue };
+        let Some(pool) = pod.labels().get(labels::POOL) else { continue };
         let is_gone = !pools.iter().any(|known| known.name_any() == *pool);
-        if is_gone && state_of(operator, pod) != PodState::Claimed && operator.standbys.retire(&uid).await {
-            remove(operator, &pod.name_any(), &uid).await;
+        if is_gone && state_of(operator, pod) != PodState::Claimed {
+            give_up(operator, pod).await;
         }
     }
     for (address, run_uid) in operator.standbys.occupied() {
@@ -334,7 +331,7 @@ async fn remove_strays(operator: &Operator, pools: &[Arc<Pool>], pods: &[Arc<Pod
             None => is_gone_for_sure(operator, &run_uid).await,
         };
         if done {
-            remove(operator, &address.pod_name, &address.pod_uid).await;
+            remove(operator, &address.pod_name, only(Some(address.pod_uid))).await;
         }
     }
 }
@@ -345,8 +342,21 @@ async fn is_gone_for_sure(operator: &Operator, run_uid: &str) -> bool {
     all.is_ok_and(|all| !all.items.iter().any(|run| run.metadata.uid.as_deref() == Some(run_uid)))
 }
 
-async fn remove(operator: &Operator, name: &str, uid: &str) {
-    if let Err(error) = operator.remove_pod(name, Some(uid.to_owned()), false).await {
+/// Removes a pod that waits, so that no run is lost which somebody may be about to send there: a runner has to say first
+/// that it takes none any more, and a pod without one must not have changed since it was seen.
+async fn give_up(operator: &Operator, pod: &Pod) {
+    let uid = pod.uid().unwrap_or_default();
+    let unchanged = match operator.standbys.standing(&uid) {
+        Some(_) if operator.standbys.retire(&uid).await => None,
+        Some(_) => return,
+        None => pod.resource_version(),
+    };
+    let same = Preconditions { uid: Some(uid), resource_version: unchanged };
+    remove(operator, &pod.name_any(), same).await;
+}
+
+async fn remove(operator: &Operator, name: &str, same: Preconditions) {
+    if let Err(error) = operator.remove_pod(name, same, false).await {
         tracing::warn!(pod.name = name, %error, "pod not removed, trying again");
     }
 }

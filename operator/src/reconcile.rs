@@ -74,6 +74,8 @@ pub struct Operator {
     pub recorder: Recorder,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Pods of pools that were made and that the watch has not shown yet, with their pool.
+    pub made: Mutex<HashMap<String, (String, Instant)>>,
     /// Where the time of runs goes.
     pub timelines: Timelines,
     /// What tells the time.
@@ -158,6 +160,7 @@ impl Operator {
             users: Users::default(),
             written: Mutex::default(),
             deleted: Mutex::default(),
+            made: Mutex::default(),
             timelines: Timelines::default(),
             client,
             config,
@@ -393,7 +396,7 @@ impl Operator {
         let pod = self.pod_api().get_opt(&name).await.map_err(|source| failed("look-up of the pod", run, source))?;
         let is_ours = |pod: &Pod| pod.labels().get(labels::MANAGED_BY).is_some_and(|by| by == labels::OPERATOR);
         let Some(pod) = pod.filter(|pod| !is_ours(pod)) else { return Ok(()) };
-        let removed = self.remove_pod(&name, pod.metadata.uid, false).await;
+        let removed = self.remove_pod(&name, only(pod.metadata.uid), false).await;
         removed.map_err(|source| failed("deletion of the pod", run, source))
     }
 
@@ -491,7 +494,7 @@ impl Operator {
         let Some(pod) = self.seen_pod(&own).filter(|pod| pod.metadata.deletion_timestamp.is_none()) else {
             return Ok(());
         };
-        let removed = self.remove_pod(&own, pod.metadata.uid.clone(), at_once).await;
+        let removed = self.remove_pod(&own, only(pod.metadata.uid.clone()), at_once).await;
         removed.map_err(|source| failed("deletion of the pod", run, source))
     }
 
@@ -502,7 +505,7 @@ impl Operator {
             .filter(|claimed| claimed.pod_name != pod::name(uid(run)))
             .filter(|claimed| at_once || self.desk.run_with(&claimed.pod_uid).is_none());
         if let Some(claimed) = claimed.filter(|claimed| self.seen_pod(&claimed.pod_name).is_some()) {
-            let removed = self.remove_pod(&claimed.pod_name, Some(claimed.pod_uid), at_once).await;
+            let removed = self.remove_pod(&claimed.pod_name, only(Some(claimed.pod_uid)), at_once).await;
             removed.map_err(|source| failed("deletion of the pod", run, source))?;
         }
         self.remove_own_pod(run, at_once).await
@@ -512,7 +515,7 @@ impl Operator {
     ///
     /// # Errors
     /// When the API server does not do it.
-    pub async fn remove_pod(&self, name: &str, pod_uid: Option<String>, at_once: bool) -> kube::Result<()> {
+    pub async fn remove_pod(&self, name: &str, same: Preconditions, at_once: bool) -> kube::Result<()> {
         {
             let mut deleted = lock(&self.deleted);
             deleted.retain(|_, since| since.elapsed() < UNSEEN);
@@ -522,7 +525,6 @@ impl Operator {
             deleted.insert(name.to_owned(), Instant::now());
         }
         self.metrics.write("pods", "delete");
-        let same = Preconditions { uid: pod_uid, resource_version: None };
         let params = DeleteParams::default().preconditions(same);
         let params = if at_once { params.grace_period(0) } else { params };
         let answer = self.pod_api().delete(name, &params).await;
@@ -558,6 +560,12 @@ impl Operator {
     fn pod_api(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), &self.config.run_namespace)
     }
+}
+
+/// The very pod that has this UID.
+#[must_use]
+pub fn only(uid: Option<String>) -> Preconditions {
+    Preconditions { uid, resource_version: None }
 }
 
 /// Leaves out of a CodeRun what no decision needs, so that the operator's memory does not grow with what

@@ -9,14 +9,17 @@ use kube::ResourceExt as _;
 use locus_api::labels;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::links::lock;
 use crate::pod_view::{Address, PodView};
-use crate::runner_client::{Dialler, RunnerClient, RunnerError};
+use crate::runner_client::{Dialler, RunnerClient};
 
 /// How often a waiting runner is asked whether it is still there. It closes a connection that is idle for 15 s.
 const PERIOD: Duration = Duration::from_secs(5);
+
+/// The time after which a runner that does not answer is given up.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The time that a runner may take to say that it takes no run any more.
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,6 +43,8 @@ struct Entry {
     pool: String,
     address: Address,
     standing: Standing,
+    /// When its runner was heard of last, or else when its container was first seen to run.
+    heard: Instant,
     /// The open connection of a free pod, unless it is being asked.
     client: Option<RunnerClient>,
     task: Option<AbortHandle>,
@@ -76,7 +81,8 @@ impl Standbys {
             PodView::Running(address) if pod.metadata.deletion_timestamp.is_none() => {
                 entries.entry(uid).or_insert_with(|| {
                     let task = Some(self.attend(address.clone()));
-                    Entry { pool: pool.clone(), address, standing: Standing::Dialling, client: None, task }
+                    let (standing, heard) = (Standing::Dialling, Instant::now());
+                    Entry { pool: pool.clone(), address, standing, heard, client: None, task }
                 });
             }
             PodView::Waiting { .. } | PodView::Stuck(_) => {}
@@ -114,6 +120,14 @@ impl Standbys {
     #[must_use]
     pub fn standing(&self, pod_uid: &str) -> Option<Standing> {
         lock(&self.entries).get(pod_uid).map(|entry| entry.standing.clone())
+    }
+
+    /// Whether a pod runs whose runner has not been heard of for so long that it never will be.
+    #[must_use]
+    pub fn is_dead(&self, pod_uid: &str) -> bool {
+        let entries = lock(&self.entries);
+        let entry = entries.get(pod_uid);
+        entry.is_some_and(|entry| entry.standing == Standing::Dialling && entry.heard.elapsed() > PATIENCE)
     }
 
     /// The UIDs of a pool's free pods.
@@ -173,12 +187,12 @@ impl Standbys {
         }
     }
 
-    /// Makes sure that a waiting pod takes no run any more, from anybody: whether it may be removed. A runner that does
-    /// not answer takes none either.
+    /// Makes sure that a waiting pod takes no run any more, from anybody: whether its runner has said so. One that can't be
+    /// asked may have a run of another operator.
     pub async fn retire(&self, pod_uid: &str) -> bool {
         let client = {
             let mut entries = lock(&self.entries);
-            let Some(entry) = entries.get_mut(pod_uid) else { return true };
+            let Some(entry) = entries.get_mut(pod_uid) else { return false };
             match entry.standing {
                 Standing::Dialling | Standing::Free => {}
                 Standing::Retired => return true,
@@ -188,20 +202,14 @@ impl Standbys {
             let open = entry.stop();
             open.unwrap_or_else(|| RunnerClient::new(self.dialler.clone(), entry.address.clone(), String::new()))
         };
-        match timeout(RETIRE_TIMEOUT, client.retire()).await {
-            Ok(Err(RunnerError::OtherRun)) => {
-                self.release_retired(pod_uid);
-                false
-            }
-            _ => true,
+        if let Ok(Ok(())) = timeout(RETIRE_TIMEOUT, client.retire()).await {
+            return true;
         }
-    }
-
-    fn release_retired(&self, pod_uid: &str) {
         if let Some(entry) = lock(&self.entries).get_mut(pod_uid) {
             entry.standing = Standing::Dialling;
             entry.task = Some(self.attend(entry.address.clone()));
         }
+        false
     }
 
     fn attend(&self, address: Address) -> AbortHandle {
@@ -252,6 +260,7 @@ impl Attendant {
         if let Some(entry) = lock(&self.entries).get_mut(&self.uid)
             && matches!(entry.standing, Standing::Dialling | Standing::Free)
         {
+            entry.heard = Instant::now();
             entry.client = run.is_none().then_some(client);
             entry.standing = run.map_or(Standing::Free, Standing::Occupied);
         }

@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt as _};
 use locus_api::{CodeRun, labels};
 
 use crate::plan::is_finished;
-use crate::reconcile::Operator;
+use crate::reconcile::{Operator, only};
 
 /// The time between two sweeps.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -50,7 +50,7 @@ async fn remove_orphan(operator: &Operator, name: &str) -> kube::Result<()> {
         return Ok(());
     }
     tracing::info!(pod.name = name, "removing a pod whose coderun is gone");
-    operator.remove_pod(name, pod.uid(), false).await
+    operator.remove_pod(name, only(pod.uid()), false).await
 }
 
 /// The names of pods whose CodeRun does not exist.
