@@ -31,7 +31,7 @@ const PUT_OFF: Duration = Duration::from_secs(1);
 const DEBOUNCE: Duration = Duration::from_millis(2);
 /// A pool is looked at this often even when nothing seems to happen.
 const PERIOD: Duration = Duration::from_secs(10);
-/// The least time between two writes of a pool's status.
+/// How long the status of a pool is another one before it is written: a pod that a short run took is soon replaced.
 const STATUS_PERIOD: Duration = Duration::from_secs(5);
 /// The longest rest after failures.
 const LONGEST_REST: Duration = Duration::from_secs(300);
@@ -56,8 +56,8 @@ struct Memory {
     put_off: Option<Instant>,
     /// What went wrong last, in one word and one sentence.
     trouble: Option<(&'static str, String)>,
-    /// When the status was written.
-    written: Option<Instant>,
+    /// Since when the status that is written is not the true one.
+    untold: Option<Instant>,
 }
 
 impl Memory {
@@ -361,8 +361,8 @@ async fn remove(operator: &Operator, name: &str, same: Preconditions) {
     }
 }
 
-/// Writes the pool's status when it has changed, but not often: it follows every run. Gives the time after which it
-/// may be written, when it is too early.
+/// Writes the pool's status when it has been another one for a while. Gives the time after which it may be written, when
+/// it is too early.
 async fn tell(
     operator: &Operator,
     pool: &Pool,
@@ -399,14 +399,15 @@ async fn tell(
         image: template(operator, pool).ok().map(|template| template.image),
     };
     if new == old {
+        memory.untold = None;
         return None;
     }
-    if let Some(early) = memory.written.and_then(|written| STATUS_PERIOD.checked_sub(written.elapsed()))
-        && !early.is_zero()
-    {
+    let since = *memory.untold.get_or_insert_with(Instant::now);
+    let early = STATUS_PERIOD.saturating_sub(since.elapsed());
+    if new.observed_generation == old.observed_generation && !early.is_zero() {
         return Some(early);
     }
-    memory.written = Some(Instant::now());
+    memory.untold = None;
     let api: Api<Pool> = Api::namespaced(operator.client.clone(), &operator.config.run_namespace);
     operator.metrics.write("pools", "patch");
     let patch = Patch::Merge(json!({ "status": new }));

@@ -33,14 +33,16 @@ async fn pods(client: &Client, pool: &str) -> Vec<Pod> {
     all.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
 }
 
-/// Waits until a pool says that this many pods wait, and none is on its way.
+/// Waits until this many pods of a pool run, no others are there, and the pool says so.
 async fn settled(client: &Client, pool: &str, ready: u32) -> Vec<Pod> {
     until(&format!("{ready} waiting pods of pool {pool}"), async || {
         let status = pools(client).get(pool).await.expect("the pool is there").status?;
-        (status.ready == ready && status.starting == 0 && status.claimed == 0).then_some(())
+        let there = pods(client, pool).await;
+        let run = |pod: &Pod| pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Running"));
+        let told = status.ready == ready && status.starting == 0 && status.claimed == 0;
+        (told && there.len() == ready as usize && there.iter().all(run)).then_some(there)
     })
-    .await;
-    pods(client, pool).await
+    .await
 }
 
 /// Waits until a pool's condition has this reason; gives its message.
