@@ -157,6 +157,9 @@ pub struct PodInfo {
     /// Whether an interpreter waits ready for the run.
     #[serde(default)]
     pub prestarted: bool,
+    /// Whether it takes no run any more.
+    #[serde(default)]
+    pub retired: bool,
 }
 
 /// Where a run stands: the answer of `PUT` and `GET /v1/runs/{uid}`.

@@ -2,14 +2,19 @@
 //! somebody else changed meanwhile, such as a size, stays as it is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use locus_api::{Pool, PoolSpec, labels};
 use locus_core::token::body_digest;
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::reconcile::Operator;
+
+/// The time between two attempts.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// What to do for the pools of the settings.
 #[derive(Debug, PartialEq)]
@@ -19,13 +24,25 @@ enum Step {
     Delete(String),
 }
 
-/// Brings the pools in step with the settings. Where that fails, pools stay as they are, and runs get pods of their own.
+/// Brings the pools in step with the settings, as often as it takes. Until then pools stay as they are, and runs get pods
+/// of their own.
 pub async fn apply(operator: &Operator) {
+    while !try_to(operator).await {
+        sleep(RETRY).await;
+    }
+}
+
+/// Whether all pools are as the settings say.
+async fn try_to(operator: &Operator) -> bool {
     let api: Api<Pool> = Api::namespaced(operator.client.clone(), &operator.config.run_namespace);
     let there = match api.list(&ListParams::default()).await {
         Ok(list) => list.items,
-        Err(error) => return tracing::warn!(%error, "pools can't be listed, those of the settings are not made"),
+        Err(error) => {
+            tracing::warn!(%error, "pools can't be listed, those of the settings are not made yet");
+            return false;
+        }
     };
+    let mut done = true;
     for step in steps(&operator.config.pools, &there) {
         let (name, written) = match step {
             Step::Create(pool) => (pool.name_any(), api.create(&PostParams::default(), &pool).await.map(drop)),
@@ -39,9 +56,11 @@ pub async fn apply(operator: &Operator) {
             }
         };
         if let Err(error) = written {
-            tracing::warn!(pool.name = name, %error, "the pool is not as the settings say");
+            tracing::warn!(pool.name = name, %error, "the pool is not as the settings say yet");
+            done = false;
         }
     }
+    done
 }
 
 fn steps(wanted: &BTreeMap<String, PoolSpec>, there: &[Pool]) -> Vec<Step> {

@@ -23,6 +23,9 @@ use crate::sweep::sweep;
 /// The most CodeRuns that are worked on at one time.
 const CONCURRENCY: u16 = 64;
 
+/// CodeRuns that are listed at a time: each may hold more than a megabyte until what is not needed is left out.
+const PAGE: u32 = 32;
+
 /// Runs until `stop` is there, and then until no CodeRun is being worked on. `ready` is set once all CodeRuns, pods and
 /// pools have been seen.
 pub async fn run(
@@ -34,7 +37,7 @@ pub async fn run(
     let (runs, run_writer) = reflector::store::<CodeRun>();
     let (pools, pool_writer) = reflector::store::<Pool>();
     let (gone, forgotten) = unbounded::<CodeRun>();
-    let run_stream = watcher(Api::<CodeRun>::all(operator.client.clone()), watcher::Config::default())
+    let run_stream = watcher(Api::<CodeRun>::all(operator.client.clone()), watcher::Config::default().page_size(PAGE))
         .default_backoff()
         .modify(slim)
         .inspect(move |event| {
@@ -128,7 +131,7 @@ async fn chores(
     filled(&operator.pods).await;
     filled(&pools).await;
     let unfinished: Vec<_> = runs.state().into_iter().filter(|run| !is_finished(run)).collect();
-    operator.desk.open(&unfinished, (operator.clock)());
+    operator.desk.open(&unfinished);
     ready.store(true, Ordering::Relaxed);
     tracing::info!(coderuns = runs.state().len(), pods = operator.pods.state().len(), "watching");
     let forget = async {
@@ -138,7 +141,13 @@ async fn chores(
             }
         }
     };
-    tokio::join!(forget, sweep(&operator, &runs), pools::run(&operator, &pools, &runs));
+    let give_out = async {
+        loop {
+            operator.standbys.freed().await;
+            operator.desk.turn((operator.clock)());
+        }
+    };
+    tokio::join!(forget, give_out, sweep(&operator, &runs), pools::run(&operator, &pools, &runs));
 }
 
 /// Waits until a store has been filled. A store wakes only one of those who wait for it, and the controller waits

@@ -22,6 +22,9 @@ use crate::standby::Standbys;
 /// A pod that was taken is replaced when its run has its answer, and at the latest after this time.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
+/// A pod that takes longer to start than this is slow for a reason of its own.
+const STARTING_TIME: Duration = Duration::from_secs(20);
+
 /// What a run has been given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -85,14 +88,15 @@ impl Desk {
     }
 
     /// Opens it, once all CodeRuns and pods are known: of these runs, those that have a pod keep it.
-    pub fn open<R: AsRef<CodeRun>>(&self, unfinished: &[R], now: Timestamp) {
+    pub fn open<R: AsRef<CodeRun>>(&self, unfinished: &[R]) {
         for run in unfinished.iter().map(AsRef::as_ref) {
             if let Some(address) = claim_of(run) {
                 self.note_claim(run, address);
             }
         }
         lock(&self.state).open = true;
-        self.turn(now);
+        // Whoever looks at the pools gives out what there is: before that it is not known.
+        self.changed.notify_one();
     }
 
     /// What a run has.
@@ -246,6 +250,13 @@ impl Desk {
         lock(&self.state).holding.values().find(has).map(|holding| holding.run.clone())
     }
 
+    /// The UIDs of all runs that wait for a pod or have one.
+    #[must_use]
+    pub fn runs(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        state.asking.keys().chain(state.holding.keys()).cloned().collect()
+    }
+
     /// How many runs wait for a pod, and how many have one.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {
@@ -263,7 +274,8 @@ impl State {
                 if let Some(pool) = &holding.pool {
                     *in_use.cold.entry(pool.clone()).or_default() += 1;
                 }
-                in_use.starting += usize::from(!holding.claimed);
+                // One that does not start, for want of a node or of its image, does not keep others from starting.
+                in_use.starting += usize::from(!holding.claimed && holding.since.elapsed() < STARTING_TIME);
             }
         }
         in_use

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The Lease's name, in the namespace of the run pods.
 const NAME: &str = "locus-operator";
@@ -16,6 +16,15 @@ const NAME: &str = "locus-operator";
 const TTL: Duration = Duration::from_secs(6);
 /// How often the leader renews, and the others ask.
 const PERIOD: Duration = Duration::from_secs(2);
+
+/// Why the lease was not asked for.
+#[derive(Debug, thiserror::Error)]
+enum ElectionError {
+    #[error("the API server does not answer in time")]
+    Slow,
+    #[error(transparent)]
+    Api(#[from] kube::Error),
+}
 
 /// A place in the election.
 pub struct Candidate {
@@ -40,7 +49,7 @@ impl Candidate {
     pub async fn elected(&self) {
         let mut seen = None;
         loop {
-            match self.try_to_lead(&mut seen).await {
+            match self.try_in_time(&mut seen).await {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "the lease can't be had, trying again"),
@@ -54,7 +63,7 @@ impl Candidate {
         let (mut seen, mut renewed) = (None, Instant::now());
         loop {
             sleep(PERIOD).await;
-            match self.try_to_lead(&mut seen).await {
+            match self.try_in_time(&mut seen).await {
                 Ok(true) => renewed = Instant::now(),
                 Ok(false) => return,
                 Err(error) => tracing::warn!(%error, "the lease can't be renewed, trying again"),
@@ -78,6 +87,10 @@ impl Candidate {
         if let Err(error) = given_back.await {
             tracing::info!(%error, "the lease was not given back, it runs out by itself");
         }
+    }
+
+    async fn try_in_time(&self, seen: &mut Option<Seen>) -> Result<bool, ElectionError> {
+        Ok(timeout(TTL, self.try_to_lead(seen)).await.map_err(|_| ElectionError::Slow)??)
     }
 
     /// Takes or renews the lease if nobody else has it; whether it did. A write that rests on an old lease is refused by

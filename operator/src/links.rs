@@ -181,6 +181,12 @@ impl Links {
         matches!(heard, Ok(Ok(true)))
     }
 
+    /// The UIDs of all runs that have a link.
+    #[must_use]
+    pub fn runs(&self) -> Vec<String> {
+        lock(&self.entries).keys().cloned().collect()
+    }
+
     /// Ends the link, if there is one.
     pub fn drop_link(&self, run_uid: &str) {
         if let Some(entry) = lock(&self.entries).remove(run_uid) {

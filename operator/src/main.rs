@@ -84,7 +84,8 @@ async fn main() -> anyhow::Result<()> {
         let _ = stop.send(());
         replaced
     });
-    configured::apply(&operator).await;
+    let configured = operator.clone();
+    tokio::spawn(async move { configured::apply(&configured).await });
     controller::run(operator, inputs, ready, async move { drop(stopped.await) }).await;
     if watch.await? {
         anyhow::bail!("another operator leads now");

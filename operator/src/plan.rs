@@ -148,6 +148,9 @@ fn unclaimed_run(observed: &Observed<'_>, assignment: &Assignment, image: String
 /// A run that was given a pod which waited.
 fn warm_run(observed: &Observed<'_>, assignment: &Assignment) -> Step {
     let PodView::Running(address) = &observed.pod else { return Step::AskAgain };
+    if observed.pod_leaving {
+        return Step::AskAgain;
+    }
     match &observed.link {
         Link::None => Step::Dial(address.clone()),
         Link::Connected => Step::Claim { address: address.clone(), limits: assignment.limits },
@@ -188,6 +191,8 @@ fn cold_run(
         }
         PodView::Stuck(ending) | PodView::Ended(ending) => finish(ended(ending)),
         PodView::Leaving { .. } => Step::Wait(Duration::from_secs(1)),
+        // Somebody deletes it: the next one is made when it is gone.
+        PodView::Running(_) if observed.pod_leaving => Step::Wait(Duration::from_secs(1)),
         PodView::Running(address) => match &observed.link {
             Link::None => Step::Dial(address.clone()),
             Link::Connected => Step::Claim { address: address.clone(), limits: assignment.limits },

@@ -29,6 +29,10 @@ pub enum PodState {
     },
     /// It waits for a run.
     Free,
+    /// Its runner has answered once and does not any more: nobody gets it, and it is not counted as one that waits.
+    Silent,
+    /// It takes no run any more and only has to be removed.
+    Retired,
     /// A run has it, or it is about to go.
     Claimed,
     /// It has ended, or never came to run, with no run in it.
@@ -66,8 +70,8 @@ pub struct PoolPlan {
     pub create: usize,
     /// UIDs of pods to remove that might be taken meanwhile.
     pub retire: Vec<String>,
-    /// Names and UIDs of pods to remove that have ended.
-    pub remove: Vec<(String, String)>,
+    /// UIDs of pods to remove that have ended or were retired.
+    pub remove: Vec<String>,
     /// Pods that are missing and put off until runs have their answer.
     pub put_off: bool,
     /// When to look again, if nothing happens until then.
@@ -92,8 +96,8 @@ pub fn plan_pool(observed: &PoolObserved<'_>) -> PoolPlan {
     let mut plan = PoolPlan {
         remove: pods
             .iter()
-            .filter(|pod| matches!(pod.state, PodState::Ended { .. }))
-            .map(|pod| (pod.name.clone(), pod.uid.clone()))
+            .filter(|pod| matches!(pod.state, PodState::Ended { .. } | PodState::Retired))
+            .map(|pod| pod.uid.clone())
             .collect(),
         ..PoolPlan::default()
     };
@@ -134,8 +138,10 @@ fn retire(observed: &PoolObserved<'_>, plan: &mut PoolPlan, free: usize, startin
     plan.retire.extend(uids(false, on_its_way));
     let surplus_free = (free + old_free).saturating_sub(observed.size);
     plan.retire.extend(uids(false, is_free).take(surplus_free));
-    let surplus = (free + starting).saturating_sub(observed.size);
-    let starting_ones: Vec<String> = uids(true, |state| *state == PodState::Starting).take(surplus).collect();
+    let starting_ones: Vec<String> = uids(true, |state| *state == PodState::Starting).collect();
+    // One that nobody has seen yet may never come.
+    let surplus = (free + starting.min(starting_ones.len())).saturating_sub(observed.size);
+    let starting_ones: Vec<String> = starting_ones.into_iter().take(surplus).collect();
     let left = surplus.saturating_sub(starting_ones.len());
     plan.retire.extend(starting_ones);
     plan.retire.extend(uids(true, is_free).take(left));

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{ListParams, Patch, PatchParams, PostParams, Preconditions};
@@ -27,6 +28,8 @@ use crate::standby::Standing;
 
 /// How long new pods are put off for runs that are about to have their answer.
 const PUT_OFF: Duration = Duration::from_secs(1);
+/// The time that one look at all pools may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Changes within this time are looked at together.
 const DEBOUNCE: Duration = Duration::from_millis(2);
 /// A pool is looked at this often even when nothing seems to happen.
@@ -58,6 +61,8 @@ struct Memory {
     trouble: Option<(&'static str, String)>,
     /// Since when the status that is written is not the true one.
     untold: Option<Instant>,
+    /// The generation that was told last.
+    told: Option<i64>,
 }
 
 impl Memory {
@@ -82,7 +87,7 @@ impl Memory {
                 }
             }
             PodState::Starting => self.trouble = pending.map(|message| ("PodPending", message)).or(self.trouble.take()),
-            PodState::Claimed => {}
+            PodState::Claimed | PodState::Silent | PodState::Retired => {}
         }
     }
 
@@ -104,7 +109,9 @@ struct Template<'a> {
 pub async fn run(operator: &Operator, pools: &Store<Pool>, runs: &Store<CodeRun>) {
     let mut memories: HashMap<String, Memory> = HashMap::new();
     loop {
-        let look_again = look(operator, pools, runs, &mut memories).await.unwrap_or(PERIOD);
+        // One request that is never answered must not be the end of all pools.
+        let looked = timeout(LOOK_TIMEOUT, look(operator, pools, runs, &mut memories)).await;
+        let look_again = looked.ok().flatten().unwrap_or(PERIOD);
         let _ = timeout(look_again.min(PERIOD), operator.pools_changed.notified()).await;
         sleep(DEBOUNCE).await;
     }
@@ -140,9 +147,10 @@ async fn look(
     operator.desk.set_pools(offers, starting);
     operator.desk.turn((operator.clock)());
     let mut look_again: Option<Duration> = None;
+    let mut room = operator.desk.room_to_start();
     for (pool, template, pods) in observed {
         let memory = memories.entry(pool.name_any()).or_default();
-        let next = tend(operator, pool, template, &pods, memory).await;
+        let next = tend(operator, pool, template, &pods, memory, &mut room).await;
         look_again = [look_again, next].into_iter().flatten().min();
     }
     look_again
@@ -155,6 +163,7 @@ async fn tend(
     template: Result<Template<'_>, (&'static str, String)>,
     pods: &[PoolPod],
     memory: &mut Memory,
+    room: &mut usize,
 ) -> Option<Duration> {
     let is_going = pool.metadata.deletion_timestamp.is_some();
     let plan = plan_pool(&PoolObserved {
@@ -164,8 +173,9 @@ async fn tend(
         answering: operator.desk.is_answering(),
         overdue: memory.put_off.is_some_and(|since| since.elapsed() >= PUT_OFF),
         rest: memory.rest(),
-        room: operator.desk.room_to_start(),
+        room: *room,
     });
+    *room -= plan.create;
     memory.put_off = if plan.put_off { memory.put_off.or_else(|| Some(Instant::now())) } else { None };
     if let Err((reason, message)) = &template {
         memory.trouble = Some((reason, message.clone()));
@@ -183,13 +193,10 @@ async fn apply(
     plan: &PoolPlan,
     memory: &mut Memory,
 ) {
-    for (name, uid) in &plan.remove {
-        remove(operator, name, only(Some(uid.clone()))).await;
-    }
-    for uid in &plan.retire {
-        let Some(pod) = operator.pods.find(|pod| pod.metadata.uid.as_ref() == Some(uid)) else { continue };
-        give_up(operator, &pod).await;
-    }
+    let gone = plan.remove.iter().chain(&plan.retire);
+    let gone: Vec<_> =
+        gone.filter_map(|uid| operator.pods.find(|pod| pod.metadata.uid.as_ref() == Some(uid))).collect();
+    join_all(gone.iter().map(|pod| give_up(operator, pod))).await;
     let Some(template) = template else { return };
     for _ in 0..plan.create {
         if let Err((reason, message)) = create(operator, pool, template).await {
@@ -213,8 +220,11 @@ async fn create(operator: &Operator, pool: &Pool, template: &Template<'_>) -> Re
     };
     let pod = pod::build(request, &operator.config);
     operator.metrics.write("pods", "create");
-    lock(&operator.made).insert(name, (pool_name.clone(), Instant::now()));
+    lock(&operator.made).insert(name.clone(), (pool_name.clone(), Instant::now()));
     let created = pods(operator).create(&PostParams::default(), &pod).await;
+    if matches!(created, Err(kube::Error::Api(_))) {
+        lock(&operator.made).remove(&name);
+    }
     created.map(drop).map_err(|error| match &error {
         kube::Error::Api(answer) if answer.code == 403 && answer.message.contains("quota") => {
             ("QuotaExceeded", answer.message.clone())
@@ -308,8 +318,10 @@ fn state_of(operator: &Operator, pod: &Pod) -> PodState {
                 reason: Outcome::RunnerFailed.as_str(),
                 message: "the pod's runner does not answer".into(),
             },
+            Some(Standing::Dialling) if operator.standbys.is_silent(uid) => PodState::Silent,
             None | Some(Standing::Dialling) => PodState::Starting,
-            Some(Standing::Taken | Standing::Occupied(_) | Standing::Retired) => PodState::Claimed,
+            Some(Standing::Retired) => PodState::Retired,
+            Some(Standing::Taken | Standing::Occupied(_)) => PodState::Claimed,
         },
         PodView::Waiting { .. } | PodView::Absent => PodState::Starting,
     }
@@ -320,15 +332,23 @@ async fn remove_strays(operator: &Operator, pools: &[Arc<Pool>], pods: &[Arc<Pod
     for pod in pods {
         let Some(pool) = pod.labels().get(labels::POOL) else { continue };
         let is_gone = !pools.iter().any(|known| known.name_any() == *pool);
+        let uid = pod.uid().unwrap_or_default();
+        if operator.standbys.is_taken_long(&uid) && operator.desk.run_with(&uid).is_none() {
+            operator.standbys.release(&uid);
+        }
         if is_gone && state_of(operator, pod) != PodState::Claimed {
             give_up(operator, pod).await;
         }
     }
-    for (address, run_uid) in operator.standbys.occupied() {
-        let run = runs.find(|run| run.metadata.uid.as_ref() == Some(&run_uid));
-        let done = match &run {
-            Some(run) => is_finished(run),
-            None => is_gone_for_sure(operator, &run_uid).await,
+    let occupied = operator.standbys.occupied();
+    let find = |uid: &String| runs.find(|run| run.metadata.uid.as_ref() == Some(uid));
+    // Another operator may have seen a run earlier: that one is gone is believed of the API server alone.
+    let known = if occupied.iter().all(|(_, run)| find(run).is_some()) { None } else { all_runs(operator).await };
+    for (address, run_uid) in occupied {
+        let done = match (find(&run_uid), &known) {
+            (Some(run), _) => is_finished(&run),
+            (None, Some(known)) => !known.contains(&run_uid),
+            (None, None) => false,
         };
         if done {
             remove(operator, &address.pod_name, only(Some(address.pod_uid))).await;
@@ -336,10 +356,10 @@ async fn remove_strays(operator: &Operator, pools: &[Arc<Pool>], pods: &[Arc<Pod
     }
 }
 
-/// Whether the API server does not know a run that is not known here: another operator may have seen it earlier.
-async fn is_gone_for_sure(operator: &Operator, run_uid: &str) -> bool {
-    let all = Api::<CodeRun>::all(operator.client.clone()).list_metadata(&ListParams::default()).await;
-    all.is_ok_and(|all| !all.items.iter().any(|run| run.metadata.uid.as_deref() == Some(run_uid)))
+/// The UIDs of all CodeRuns that the API server knows.
+async fn all_runs(operator: &Operator) -> Option<HashSet<String>> {
+    let all = Api::<CodeRun>::all(operator.client.clone()).list_metadata(&ListParams::default()).await.ok()?;
+    Some(all.items.into_iter().filter_map(|run| run.metadata.uid).collect())
 }
 
 /// Removes a pod that waits, so that no run is lost which somebody may be about to send there: a runner has to say first
@@ -347,7 +367,7 @@ async fn is_gone_for_sure(operator: &Operator, run_uid: &str) -> bool {
 async fn give_up(operator: &Operator, pod: &Pod) {
     let uid = pod.uid().unwrap_or_default();
     let unchanged = match operator.standbys.standing(&uid) {
-        Some(_) if operator.standbys.retire(&uid).await => None,
+        Some(_) if operator.standbys.abandon(&uid) || operator.standbys.retire(&uid).await => None,
         Some(_) => return,
         None => pod.resource_version(),
     };
@@ -404,13 +424,18 @@ async fn tell(
     }
     let since = *memory.untold.get_or_insert_with(Instant::now);
     let early = STATUS_PERIOD.saturating_sub(since.elapsed());
-    if new.observed_generation == old.observed_generation && !early.is_zero() {
+    // That the spec was seen is told at once, and once.
+    let told = new.observed_generation == old.observed_generation || memory.told == new.observed_generation;
+    if told && !early.is_zero() {
         return Some(early);
     }
-    memory.untold = None;
+    (memory.untold, memory.told) = (None, new.observed_generation);
     let api: Api<Pool> = Api::namespaced(operator.client.clone(), &operator.config.run_namespace);
     operator.metrics.write("pools", "patch");
-    let patch = Patch::Merge(json!({ "status": new }));
+    let image = new.image.clone();
+    let mut patch = json!({ "status": new });
+    patch["status"]["image"] = json!(image);
+    let patch = Patch::Merge(patch);
     if let Err(error) = api.patch_status(&pool.name_any(), &PatchParams::default(), &patch).await {
         tracing::warn!(pool.name = pool.name_any(), %error, "status of the pool not written");
     }

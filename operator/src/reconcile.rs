@@ -1,7 +1,7 @@
 //! One CodeRun at a time: observe what there is, plan the next step, apply it, until there is nothing to do but
 //! wait. Read this file first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ const UNSEEN: Duration = Duration::from_secs(5);
 /// How long a run that was started is looked after without a turn for others: most have ended by then.
 const SHORT_RUN: Duration = Duration::from_millis(250);
 
+/// The time that all steps of one turn may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The smallest budget that a status is tried with.
 const SMALLEST_STATUS: usize = 16 * 1024;
 
@@ -68,7 +71,7 @@ pub struct Operator {
     pub users: Users,
     /// CodeRuns as this operator last wrote them, for as long as the watch has not caught up.
     pub written: Mutex<HashMap<String, Arc<CodeRun>>>,
-    /// Pods that were deleted lately, for as long as the watch may not show it.
+    /// UIDs of pods that were deleted lately, for as long as the watch may not show it.
     pub deleted: Mutex<HashMap<String, Instant>>,
     /// Writes Events.
     pub recorder: Recorder,
@@ -98,6 +101,12 @@ pub enum ReconcileError {
         /// Why it failed.
         source: kube::Error,
     },
+    /// Something took too long.
+    #[error("coderun {run} took more than {} s", STEP_TIMEOUT.as_secs())]
+    Slow {
+        /// The CodeRun.
+        run: String,
+    },
     /// The assignment can't be written as JSON.
     #[error("assignment of coderun {run}: {source}")]
     Assignment {
@@ -115,6 +124,7 @@ impl ReconcileError {
         match self {
             Self::Api { source: kube::Error::Api(_), .. } => "Refused",
             Self::Api { .. } => "Unreachable",
+            Self::Slow { .. } => "Slow",
             Self::Assignment { .. } => "Assignment",
         }
     }
@@ -175,6 +185,13 @@ impl Operator {
     /// # Errors
     /// When the API server refuses a step or does not answer; the controller tries again.
     pub async fn reconcile(&self, run: Arc<CodeRun>) -> Result<Action, ReconcileError> {
+        let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
+        // A request that is never answered is as one whose answer was lost.
+        let steps = tokio::time::timeout(STEP_TIMEOUT, self.take_steps(run)).await;
+        steps.unwrap_or(Err(ReconcileError::Slow { run: name }))
+    }
+
+    async fn take_steps(&self, run: Arc<CodeRun>) -> Result<Action, ReconcileError> {
         for _ in 0..STEPS {
             let run = self.newest(&run);
             let place = self.observe_place(&run);
@@ -226,7 +243,9 @@ impl Operator {
         }
         if let Some(address) = desk::claim_of(run) {
             self.desk.note_claim(run, address);
-        } else if self.desk.place(uid(run)).is_none() && self.seen_pod(&pod::name(uid(run))).is_some() {
+        } else if matches!(self.desk.place(uid(run)), None | Some(Place::Queued(_)))
+            && self.seen_pod(&pod::name(uid(run))).is_some()
+        {
             self.desk.note_cold(run, (self.clock)());
         }
         self.desk.place(uid(run))
@@ -276,7 +295,8 @@ impl Operator {
     /// A pod as last seen, unless it was deleted since.
     fn seen_pod(&self, name: &str) -> Option<Arc<Pod>> {
         let pod = self.pods.get(&ObjectRef::new(name).within(&self.config.run_namespace))?;
-        let deleted = lock(&self.deleted).get(name).is_some_and(|since| since.elapsed() < UNSEEN);
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        let deleted = lock(&self.deleted).get(uid).is_some_and(|since| since.elapsed() < UNSEEN);
         (!deleted || pod.metadata.deletion_timestamp.is_some()).then_some(pod)
     }
 
@@ -305,7 +325,7 @@ impl Operator {
                 let was_open = open.is_some();
                 self.links.dial(ObjectRef::from_obj(run), uid(run), address, open);
                 if !was_open {
-                    return Ok(Some(Duration::from_secs(10)));
+                    return Ok(Some(Duration::from_secs(1)));
                 }
             }
             Step::Claim { address, limits } => {
@@ -516,20 +536,21 @@ impl Operator {
     /// # Errors
     /// When the API server does not do it.
     pub async fn remove_pod(&self, name: &str, same: Preconditions, at_once: bool) -> kube::Result<()> {
+        let uid = same.uid.clone().unwrap_or_default();
         {
             let mut deleted = lock(&self.deleted);
             deleted.retain(|_, since| since.elapsed() < UNSEEN);
-            if deleted.contains_key(name) {
+            if deleted.contains_key(&uid) {
                 return Ok(());
             }
-            deleted.insert(name.to_owned(), Instant::now());
+            deleted.insert(uid.clone(), Instant::now());
         }
         self.metrics.write("pods", "delete");
         let params = DeleteParams::default().preconditions(same);
         let params = if at_once { params.grace_period(0) } else { params };
         let answer = self.pod_api().delete(name, &params).await;
         if answer.is_err() {
-            lock(&self.deleted).remove(name);
+            lock(&self.deleted).remove(&uid);
         }
         ignore_missing(answer.map(drop))
     }
@@ -546,11 +567,23 @@ impl Operator {
     /// # Errors
     /// When the API server does not delete the pod; the sweep tries again.
     pub async fn forget(&self, run: &CodeRun) -> Result<(), ReconcileError> {
-        self.links.drop_link(uid(run));
-        self.desk.leave(uid(run), (self.clock)());
-        drop(self.timelines.take(uid(run)));
-        lock(&self.written).remove(uid(run));
+        self.forget_uid(uid(run));
         self.remove_pods(run, false).await
+    }
+
+    /// Forgets all that is remembered of a run.
+    pub fn forget_uid(&self, uid: &str) {
+        self.links.drop_link(uid);
+        self.desk.leave(uid, (self.clock)());
+        drop(self.timelines.take(uid));
+        lock(&self.written).remove(uid);
+    }
+
+    /// The UIDs of all runs of which something is remembered.
+    #[must_use]
+    pub fn remembered(&self) -> HashSet<String> {
+        let written = lock(&self.written).keys().cloned().collect();
+        [self.links.runs(), self.desk.runs(), self.timelines.runs(), written].into_iter().flatten().collect()
     }
 
     fn run_api(&self, run: &CodeRun) -> Api<CodeRun> {

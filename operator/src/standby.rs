@@ -7,6 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use locus_api::labels;
+use locus_core::PodInfo;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,10 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The time that a runner may take to say that it takes no run any more.
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The time after which it is odd that no run has a pod which was taken.
+const TAKEN_LONG: Duration = Duration::from_secs(5);
+
 /// How a pod of a pool stands, beside what its status says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Its runner has not answered yet.
+    /// Its runner has not answered yet, or does not answer any more.
     Dialling,
     /// Its runner waits for a run.
     Free,
@@ -43,8 +47,10 @@ struct Entry {
     pool: String,
     address: Address,
     standing: Standing,
-    /// When its runner was heard of last, or else when its container was first seen to run.
+    /// When its runner was heard of last, or it was taken, or else when its container was first seen to run.
     heard: Instant,
+    /// Whether its runner has ever answered.
+    known: bool,
     /// The open connection of a free pod, unless it is being asked.
     client: Option<RunnerClient>,
     task: Option<AbortHandle>,
@@ -64,13 +70,19 @@ pub struct Standbys {
     entries: Arc<Mutex<HashMap<String, Entry>>>,
     dialler: Dialler,
     changed: Arc<Notify>,
+    freed: Arc<Notify>,
 }
 
 impl Standbys {
-    /// None yet. `changed` is told whenever a pod becomes free or is found to be occupied.
+    /// None yet. `changed` is told whenever pools may have to be looked at.
     #[must_use]
     pub fn new(dialler: Dialler, changed: Arc<Notify>) -> Self {
-        Self { entries: Arc::default(), dialler, changed }
+        Self { entries: Arc::default(), dialler, changed, freed: Arc::default() }
+    }
+
+    /// Waits until a pod has become free that was not.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
     }
 
     /// A pod as the watch shows it.
@@ -81,8 +93,8 @@ impl Standbys {
             PodView::Running(address) if pod.metadata.deletion_timestamp.is_none() => {
                 entries.entry(uid).or_insert_with(|| {
                     let task = Some(self.attend(address.clone()));
-                    let (standing, heard) = (Standing::Dialling, Instant::now());
-                    Entry { pool: pool.clone(), address, standing, heard, client: None, task }
+                    let (standing, heard, known) = (Standing::Dialling, Instant::now(), false);
+                    Entry { pool: pool.clone(), address, standing, heard, known, client: None, task }
                 });
             }
             PodView::Waiting { .. } | PodView::Stuck(_) => {}
@@ -130,6 +142,13 @@ impl Standbys {
         entry.is_some_and(|entry| entry.standing == Standing::Dialling && entry.heard.elapsed() > PATIENCE)
     }
 
+    /// Whether a pod's runner has answered once and does not any more.
+    #[must_use]
+    pub fn is_silent(&self, pod_uid: &str) -> bool {
+        let entries = lock(&self.entries);
+        entries.get(pod_uid).is_some_and(|entry| entry.standing == Standing::Dialling && entry.known)
+    }
+
     /// The UIDs of a pool's free pods.
     #[must_use]
     pub fn free(&self, pool: &str) -> Vec<String> {
@@ -154,7 +173,7 @@ impl Standbys {
     pub fn take(&self, pod_uid: &str) -> Option<Address> {
         let mut entries = lock(&self.entries);
         let entry = entries.get_mut(pod_uid).filter(|entry| entry.standing == Standing::Free)?;
-        entry.standing = Standing::Taken;
+        (entry.standing, entry.heard) = (Standing::Taken, Instant::now());
         if let Some(task) = entry.task.take() {
             task.abort();
         }
@@ -173,7 +192,7 @@ impl Standbys {
             && matches!(entry.standing, Standing::Dialling | Standing::Free)
         {
             entry.stop();
-            entry.standing = Standing::Taken;
+            (entry.standing, entry.heard) = (Standing::Taken, Instant::now());
         }
     }
 
@@ -182,9 +201,29 @@ impl Standbys {
         let mut entries = lock(&self.entries);
         if let Some(entry) = entries.get_mut(pod_uid).filter(|entry| entry.standing == Standing::Taken) {
             entry.stop();
-            entry.standing = Standing::Dialling;
+            entry.stop();
+            (entry.standing, entry.heard) = (Standing::Dialling, Instant::now());
             entry.task = Some(self.attend(entry.address.clone()));
         }
+    }
+
+    /// Whether a pod was taken a while ago. Where no run has it any more, its runner has to say what became of it.
+    #[must_use]
+    pub fn is_taken_long(&self, pod_uid: &str) -> bool {
+        let entries = lock(&self.entries);
+        let entry = entries.get(pod_uid);
+        entry.is_some_and(|entry| entry.standing == Standing::Taken && entry.heard.elapsed() > TAKEN_LONG)
+    }
+
+    /// Gives up a pod whose runner does not answer, unless it has answered meanwhile.
+    #[must_use]
+    pub fn abandon(&self, pod_uid: &str) -> bool {
+        let mut entries = lock(&self.entries);
+        let dead = |entry: &&mut Entry| entry.standing == Standing::Dialling && entry.heard.elapsed() > PATIENCE;
+        let Some(entry) = entries.get_mut(pod_uid).filter(dead) else { return false };
+        entry.stop();
+        entry.standing = Standing::Retired;
+        true
     }
 
     /// Makes sure that a waiting pod takes no run any more, from anybody: whether its runner has said so. One that can't be
@@ -206,7 +245,7 @@ impl Standbys {
             return true;
         }
         if let Some(entry) = lock(&self.entries).get_mut(pod_uid) {
-            entry.standing = Standing::Dialling;
+            (entry.standing, entry.heard) = (Standing::Dialling, Instant::now());
             entry.task = Some(self.attend(entry.address.clone()));
         }
         false
@@ -218,6 +257,7 @@ impl Standbys {
             client: RunnerClient::new(self.dialler.clone(), address, String::new()),
             entries: self.entries.clone(),
             changed: self.changed.clone(),
+            freed: self.freed.clone(),
         };
         tokio::spawn(attendant.attend()).abort_handle()
     }
@@ -228,27 +268,28 @@ struct Attendant {
     client: RunnerClient,
     entries: Arc<Mutex<HashMap<String, Entry>>>,
     changed: Arc<Notify>,
+    freed: Arc<Notify>,
 }
 
 impl Attendant {
     async fn attend(mut self) {
         loop {
-            let run = self.connect().await;
+            let pod = self.connect().await;
             let fresh = self.client.another();
             let open = std::mem::replace(&mut self.client, fresh);
-            self.settle(run, open);
+            self.settle(pod, open);
             if !self.keep().await {
                 return;
             }
         }
     }
 
-    /// Dials until the runner answers; gives the run that it has. Whoever sees the pod go ends this.
-    async fn connect(&mut self) -> Option<String> {
+    /// Dials until the runner answers. Whoever sees the pod go ends this.
+    async fn connect(&mut self) -> PodInfo {
         let mut pause = Duration::from_millis(5);
         loop {
             match self.client.connect().await {
-                Ok(pod) => return pod.run_uid,
+                Ok(pod) => return pod,
                 Err(error) => tracing::debug!(pod.uid = self.uid, %error, "waiting for a runner"),
             }
             sleep(pause).await;
@@ -256,14 +297,18 @@ impl Attendant {
         }
     }
 
-    fn settle(&self, run: Option<String>, client: RunnerClient) {
+    fn settle(&self, pod: PodInfo, client: RunnerClient) {
         if let Some(entry) = lock(&self.entries).get_mut(&self.uid)
             && matches!(entry.standing, Standing::Dialling | Standing::Free)
         {
-            entry.heard = Instant::now();
-            entry.client = run.is_none().then_some(client);
-            entry.standing = run.map_or(Standing::Free, Standing::Occupied);
+            (entry.heard, entry.known) = (Instant::now(), true);
+            (entry.standing, entry.client) = match pod.run_uid {
+                Some(run) => (Standing::Occupied(run), None),
+                None if pod.retired => (Standing::Retired, None),
+                None => (Standing::Free, Some(client)),
+            };
         }
+        self.freed.notify_one();
         self.changed.notify_one();
     }
 
@@ -277,7 +322,7 @@ impl Attendant {
             };
             let Some(mut client) = client else { return true };
             match client.pod().await {
-                Ok(pod) => self.settle(pod.run_uid, client),
+                Ok(pod) => self.settle(pod, client),
                 Err(error) => {
                     tracing::info!(pod.uid = self.uid, %error, "a waiting runner does not answer, dialling again");
                     if let Some(entry) = lock(&self.entries).get_mut(&self.uid)

@@ -23,6 +23,7 @@ pub async fn sweep(operator: &Operator, runs: &Store<CodeRun>) {
                 tracing::warn!(pod.name = name, %error, "pod not removed");
             }
         }
+        forget_the_gone(operator, runs);
         for run in surplus(runs.state(), operator.config.retention.maximum_finished) {
             let api: Api<CodeRun> = Api::namespaced(operator.client.clone(), &run.namespace().unwrap_or_default());
             let same = Preconditions { uid: run.uid(), resource_version: None };
@@ -32,6 +33,16 @@ pub async fn sweep(operator: &Operator, runs: &Store<CodeRun>) {
             }
         }
         tokio::time::sleep(PERIOD).await;
+    }
+}
+
+/// Forgets runs that are gone and of which nothing was told: deleted while the watch was broken, or while they were worked
+/// on.
+fn forget_the_gone(operator: &Operator, runs: &Store<CodeRun>) {
+    let remembered = operator.remembered();
+    let known: HashSet<String> = runs.state().iter().filter_map(|run| run.metadata.uid.clone()).collect();
+    for uid in remembered.into_iter().filter(|uid| !known.contains(uid)) {
+        operator.forget_uid(&uid);
     }
 }
 

@@ -54,6 +54,12 @@ impl Timelines {
         }
     }
 
+    /// The UIDs of all runs that go on.
+    #[must_use]
+    pub fn runs(&self) -> Vec<String> {
+        lock(&self.0).keys().cloned().collect()
+    }
+
     /// The times between a run's stages, which are forgotten.
     #[must_use]
     pub fn take(&self, run_uid: &str) -> Vec<(Stage, Duration)> {

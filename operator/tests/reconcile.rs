@@ -185,7 +185,7 @@ impl World {
         let mut pods = inputs.pods;
         pods.apply_watcher_event(&watcher::Event::Init);
         pods.apply_watcher_event(&watcher::Event::InitDone);
-        operator.desk.open::<Arc<CodeRun>>(&[], k8s_openapi::jiff::Timestamp::now());
+        operator.desk.open::<Arc<CodeRun>>(&[]);
         Self { cluster, runner, operator, pods, public_key }
     }
 

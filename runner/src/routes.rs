@@ -201,7 +201,8 @@ type Shared = State<Arc<Runner>>;
 async fn pod(State(runner): Shared) -> Json<PodInfo> {
     let run_uid = runner.run().map(|run| run.uid.clone());
     let prestarted = run_uid.is_none() && runner.post.is_ready();
-    Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid, prestarted })
+    let retired = matches!(*runner.taken.borrow(), Taken::Retired);
+    Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid, prestarted, retired })
 }
 
 /// The token is for this pod and for no run.

@@ -180,7 +180,7 @@ fn a_pod_tells_who_it_is_and_which_layers_are_in_force() {
     let pod = Pod::start();
     assert_eq!(
         pod.ask("GET", "/v1/pod", None, b"").json::<PodInfo>(),
-        PodInfo { pod_uid: POD.into(), run_uid: None, prestarted: false }
+        PodInfo { pod_uid: POD.into(), run_uid: None, prestarted: false, retired: false }
     );
     let ready = pod.ask("GET", "/readyz", None, b"");
     assert_eq!(ready.status, 200);

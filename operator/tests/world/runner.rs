@@ -189,8 +189,8 @@ impl Runner {
 type Asked = State<Arc<Runner>>;
 
 async fn pod(State(runner): Asked) -> Json<PodInfo> {
-    let run_uid = runner.state.read(|life| life.run.as_ref().map(|run| run.uid.clone()));
-    Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid, prestarted: false })
+    let (run_uid, retired) = runner.state.read(|life| (life.run.as_ref().map(|run| run.uid.clone()), life.retired));
+    Json(PodInfo { pod_uid: runner.pod_uid.clone(), run_uid, prestarted: false, retired })
 }
 
 /// A runner with no run takes none from now on and leaves.
