@@ -19,6 +19,7 @@ use locus_core::{Assignment, Limits, RunResult, Standby};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::config::Config;
 use crate::desk::{self, Desk, Place};
@@ -201,8 +202,11 @@ impl Operator {
             let observed = Observed { run: &run, place, pod, pod_leaving, link, now: (self.clock)() };
             let step = plan(&observed, &self.config);
             self.mark(&run, &step);
-            tracing::debug!(coderun.name = run.name_any(), coderun.namespace = run.namespace(), step = step.name());
-            if let Some(wait) = self.apply(&run, step).await? {
+            let (name, namespace) = (run.name_any(), run.namespace());
+            let span =
+                tracing::debug_span!("step", step = step.name(), coderun.name = name, coderun.namespace = namespace);
+            tracing::debug!(parent: &span, "taken");
+            if let Some(wait) = self.apply(&run, step).instrument(span).await? {
                 return Ok(Action::requeue(wait));
             }
         }

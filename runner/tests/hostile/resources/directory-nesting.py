@@ -1,5 +1,6 @@
 # attack: Nests folders 5000 deep, past PATH_MAX, to break whoever cleans up or walks the tree by recursion.
 # expect: Completed
+# limits: timeoutSeconds=40 cpuSeconds=40
 
 import os
 
