@@ -6,6 +6,7 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::Toleration;
 use locus_api::PoolSpec;
 use locus_core::{Limits, Network};
+use locus_languages::{Language, UnknownLanguage};
 use serde::Deserialize;
 
 use crate::share::Concurrency;
@@ -120,6 +121,15 @@ pub struct PodSettings {
 }
 
 impl Config {
+    /// The language that a selector means, among those that are served.
+    ///
+    /// # Errors
+    /// [`UnknownLanguage`] lists those that are.
+    pub fn language(&self, selector: &str) -> Result<&'static Language, UnknownLanguage> {
+        let served = locus_languages::all().iter().filter(|language| self.images.contains_key(&language.id));
+        locus_languages::find(served, selector)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -133,8 +143,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let image =
-            |language: &locus_languages::Language| (language.id.clone(), format!("locus/runner-{}:dev", language.id));
+        let image = |language: &Language| (language.id.clone(), format!("locus/runner-{}:dev", language.id));
         Self {
             run_namespace: "locus-runs".into(),
             images: locus_languages::all().iter().map(image).collect(),

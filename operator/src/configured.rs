@@ -7,10 +7,10 @@ use std::time::Duration;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use locus_api::{Pool, PoolSpec, labels};
-use locus_core::token::body_digest;
 use serde_json::json;
 use tokio::time::sleep;
 
+use crate::pod::short_digest;
 use crate::reconcile::Operator;
 
 /// The time between two attempts.
@@ -97,9 +97,7 @@ fn is_configured(pool: &Pool) -> bool {
 }
 
 fn digest(spec: &PoolSpec) -> String {
-    let mut digest = body_digest(json!(spec).to_string().as_bytes());
-    digest.truncate(16);
-    digest
+    short_digest(json!(spec).to_string().as_bytes())
 }
 
 #[cfg(test)]

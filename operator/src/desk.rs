@@ -256,13 +256,6 @@ impl Desk {
         let state = lock(&self.state);
         state.asking.keys().chain(state.holding.keys()).cloned().collect()
     }
-
-    /// How many runs wait for a pod, and how many have one.
-    #[must_use]
-    pub fn count(&self) -> (usize, usize) {
-        let state = lock(&self.state);
-        (state.asking.len(), state.holding.len())
-    }
 }
 
 impl State {

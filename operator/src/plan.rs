@@ -284,8 +284,8 @@ fn after_the_end(observed: &Observed<'_>, config: &Config) -> Step {
 /// Looks up, checks and clamps everything that a runner needs, and names the image that has it.
 fn assign(run: &CodeRun, config: &Config) -> Result<(Assignment, String), Box<RunResult>> {
     let request = RunRequest::from(&run.spec);
-    let served = locus_languages::all().iter().filter(|language| config.images.contains_key(&language.id));
-    let language = locus_languages::find(served, &request.language)
+    let language = config
+        .language(&request.language)
         .map_err(|error| Box::new(RunResult::failed(Outcome::UnknownLanguage, error.to_string())))?;
     let uid = run.metadata.uid.clone().unwrap_or_default();
     let bounds = &config.limits;

@@ -111,7 +111,13 @@ pub fn template(image: &str, limits: Limits, public_keys: &str, standby: &Standb
     let purpose = Purpose::Pool { pool: "", pod: "" };
     let spec = spec(PodRequest { purpose, image, limits, user: 0, public_keys, standby }, config);
     let text = serde_json::to_vec(&spec).expect("a pod's spec serializes");
-    let mut digest = locus_core::token::body_digest(&text);
+    short_digest(&text)
+}
+
+/// A few letters that are the same for the same bytes, and other ones for others.
+#[must_use]
+pub fn short_digest(bytes: &[u8]) -> String {
+    let mut digest = locus_core::token::body_digest(bytes);
     digest.truncate(16);
     digest
 }

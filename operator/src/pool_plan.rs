@@ -5,8 +5,6 @@ use std::time::Duration;
 /// A pod of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolPod {
-    /// Its name.
-    pub name: String,
     /// Its UID; empty until the watch has shown it.
     pub uid: String,
     /// How it stands.
@@ -157,7 +155,7 @@ mod tests {
     use super::{PodState, PoolObserved, PoolPlan, PoolPod, plan_pool};
 
     fn pod(name: &str, state: PodState, current: bool) -> PoolPod {
-        PoolPod { name: name.into(), uid: name.into(), state, current }
+        PoolPod { uid: name.into(), state, current }
     }
 
     fn stuck() -> PodState {

@@ -180,9 +180,10 @@ async fn tend(
     if let Err((reason, message)) = &template {
         memory.trouble = Some((reason, message.clone()));
     }
-    let stands = template.is_ok();
-    apply(operator, pool, template.ok().as_ref(), &plan, memory).await;
-    let status_in = if is_going { None } else { tell(operator, pool, pods, stands, memory).await };
+    let template = template.ok();
+    apply(operator, pool, template.as_ref(), &plan, memory).await;
+    let image = template.map(|template| template.image);
+    let status_in = if is_going { None } else { tell(operator, pool, pods, image, memory).await };
     [plan.look_again, status_in].into_iter().flatten().min()
 }
 
@@ -243,9 +244,8 @@ fn template<'a>(operator: &'a Operator, pool: &Pool) -> Result<Template<'a>, (&'
             format!("a pool's name has at most {NAME_MAX} characters, since its pods bear it too"),
         ));
     }
-    let served = locus_languages::all().iter().filter(|language| config.images.contains_key(&language.id));
-    let language = locus_languages::find(served, &pool.spec.language)
-        .map_err(|error| (Outcome::UnknownLanguage.as_str(), error.to_string()))?;
+    let language =
+        config.language(&pool.spec.language).map_err(|error| (Outcome::UnknownLanguage.as_str(), error.to_string()))?;
     let default = Limits::clamp(language.limits, config.limits.default, config.limits.maximum);
     let memory = pool.spec.limits.as_ref().and_then(|limits| limits.memory.as_deref()).and_then(memory_bytes);
     // Only memory is the pod's to give: the other limits are the runner's, up to the most that any run may have.
@@ -289,17 +289,13 @@ fn observe(
         memory.learn(&uid, &state, pending);
         let young = age < i64::from(operator.config.retention.waiting_pod_seconds);
         let current = young && pod.labels().get(labels::TEMPLATE) == current.as_ref();
-        found.push(PoolPod { name: pod.name_any(), uid, state, current });
+        found.push(PoolPod { uid, state, current });
     }
     let mut made = lock(&operator.made);
     made.retain(|_, (_, since)| since.elapsed() < UNSEEN);
-    let of_pool = made.iter().filter(|(_, (pool, _))| *pool == name);
-    found.extend(of_pool.map(|(name, _)| PoolPod {
-        name: name.clone(),
-        uid: String::new(),
-        state: PodState::Starting,
-        current: true,
-    }));
+    let unseen = made.values().filter(|(pool, _)| *pool == name).count();
+    let starting = PoolPod { uid: String::new(), state: PodState::Starting, current: true };
+    found.extend(std::iter::repeat_n(starting, unseen));
     found
 }
 
@@ -387,13 +383,13 @@ async fn tell(
     operator: &Operator,
     pool: &Pool,
     pods: &[PoolPod],
-    stands: bool,
+    image: Option<String>,
     memory: &mut Memory,
 ) -> Option<Duration> {
     let count = |wanted: &PodState| u32::try_from(pods.iter().filter(|pod| pod.state == *wanted).count()).unwrap_or(0);
     let (ready, starting, claimed) = (count(&PodState::Free), count(&PodState::Starting), count(&PodState::Claimed));
     let in_trouble =
-        !stands || pods.iter().any(|pod| matches!(pod.state, PodState::Stuck { .. } | PodState::Ended { .. }));
+        image.is_none() || pods.iter().any(|pod| matches!(pod.state, PodState::Stuck { .. } | PodState::Ended { .. }));
     let (status, reason, message) = match &memory.trouble {
         Some((reason, message)) if in_trouble || ready < pool.spec.size => ("False", *reason, message.clone()),
         _ if ready >= pool.spec.size => ("True", "AllReady", format!("{ready} pods wait for runs")),
@@ -416,7 +412,7 @@ async fn tell(
         ready,
         starting,
         claimed,
-        image: template(operator, pool).ok().map(|template| template.image),
+        image,
     };
     if new == old {
         memory.untold = None;
@@ -432,9 +428,9 @@ async fn tell(
     (memory.untold, memory.told) = (None, new.observed_generation);
     let api: Api<Pool> = Api::namespaced(operator.client.clone(), &operator.config.run_namespace);
     operator.metrics.write("pools", "patch");
-    let image = new.image.clone();
     let mut patch = json!({ "status": new });
-    patch["status"]["image"] = json!(image);
+    // One that there is no more has to be named to go.
+    patch["status"]["image"] = json!(new.image);
     let patch = Patch::Merge(patch);
     if let Err(error) = api.patch_status(&pool.name_any(), &PatchParams::default(), &patch).await {
         tracing::warn!(pool.name = pool.name_any(), %error, "status of the pool not written");

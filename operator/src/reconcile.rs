@@ -202,9 +202,12 @@ impl Operator {
             let observed = Observed { run: &run, place, pod, pod_leaving, link, now: (self.clock)() };
             let step = plan(&observed, &self.config);
             self.mark(&run, &step);
-            let (name, namespace) = (run.name_any(), run.namespace());
-            let span =
-                tracing::debug_span!("step", step = step.name(), coderun.name = name, coderun.namespace = namespace);
+            let span = tracing::debug_span!(
+                "step",
+                step = step.name(),
+                coderun.name = run.name_any(),
+                coderun.namespace = run.namespace()
+            );
             tracing::debug!(parent: &span, "taken");
             if let Some(wait) = self.apply(&run, step).instrument(span).await? {
                 return Ok(Action::requeue(wait));

@@ -63,6 +63,15 @@ impl Entry {
         }
         self.client.take()
     }
+
+    /// From now on it stands so.
+    fn set(&mut self, standing: Standing) {
+        (self.standing, self.heard) = (standing, Instant::now());
+    }
+
+    fn stands_so_for_longer_than(&self, standing: &Standing, time: Duration) -> bool {
+        self.standing == *standing && self.heard.elapsed() > time
+    }
 }
 
 /// All waiting pods.
@@ -138,8 +147,7 @@ impl Standbys {
     #[must_use]
     pub fn is_dead(&self, pod_uid: &str) -> bool {
         let entries = lock(&self.entries);
-        let entry = entries.get(pod_uid);
-        entry.is_some_and(|entry| entry.standing == Standing::Dialling && entry.heard.elapsed() > PATIENCE)
+        entries.get(pod_uid).is_some_and(|entry| entry.stands_so_for_longer_than(&Standing::Dialling, PATIENCE))
     }
 
     /// Whether a pod's runner has answered once and does not any more.
@@ -173,7 +181,7 @@ impl Standbys {
     pub fn take(&self, pod_uid: &str) -> Option<Address> {
         let mut entries = lock(&self.entries);
         let entry = entries.get_mut(pod_uid).filter(|entry| entry.standing == Standing::Free)?;
-        (entry.standing, entry.heard) = (Standing::Taken, Instant::now());
+        entry.set(Standing::Taken);
         if let Some(task) = entry.task.take() {
             task.abort();
         }
@@ -192,7 +200,7 @@ impl Standbys {
             && matches!(entry.standing, Standing::Dialling | Standing::Free)
         {
             entry.stop();
-            (entry.standing, entry.heard) = (Standing::Taken, Instant::now());
+            entry.set(Standing::Taken);
         }
     }
 
@@ -200,26 +208,28 @@ impl Standbys {
     pub fn release(&self, pod_uid: &str) {
         let mut entries = lock(&self.entries);
         if let Some(entry) = entries.get_mut(pod_uid).filter(|entry| entry.standing == Standing::Taken) {
-            entry.stop();
-            entry.stop();
-            (entry.standing, entry.heard) = (Standing::Dialling, Instant::now());
-            entry.task = Some(self.attend(entry.address.clone()));
+            self.dial_anew(entry);
         }
+    }
+
+    fn dial_anew(&self, entry: &mut Entry) {
+        entry.stop();
+        entry.set(Standing::Dialling);
+        entry.task = Some(self.attend(entry.address.clone()));
     }
 
     /// Whether a pod was taken a while ago. Where no run has it any more, its runner has to say what became of it.
     #[must_use]
     pub fn is_taken_long(&self, pod_uid: &str) -> bool {
         let entries = lock(&self.entries);
-        let entry = entries.get(pod_uid);
-        entry.is_some_and(|entry| entry.standing == Standing::Taken && entry.heard.elapsed() > TAKEN_LONG)
+        entries.get(pod_uid).is_some_and(|entry| entry.stands_so_for_longer_than(&Standing::Taken, TAKEN_LONG))
     }
 
     /// Gives up a pod whose runner does not answer, unless it has answered meanwhile.
     #[must_use]
     pub fn abandon(&self, pod_uid: &str) -> bool {
         let mut entries = lock(&self.entries);
-        let dead = |entry: &&mut Entry| entry.standing == Standing::Dialling && entry.heard.elapsed() > PATIENCE;
+        let dead = |entry: &&mut Entry| entry.stands_so_for_longer_than(&Standing::Dialling, PATIENCE);
         let Some(entry) = entries.get_mut(pod_uid).filter(dead) else { return false };
         entry.stop();
         entry.standing = Standing::Retired;
@@ -245,8 +255,7 @@ impl Standbys {
             return true;
         }
         if let Some(entry) = lock(&self.entries).get_mut(pod_uid) {
-            (entry.standing, entry.heard) = (Standing::Dialling, Instant::now());
-            entry.task = Some(self.attend(entry.address.clone()));
+            self.dial_anew(entry);
         }
         false
     }
@@ -298,18 +307,24 @@ impl Attendant {
     }
 
     fn settle(&self, pod: PodInfo, client: RunnerClient) {
+        let mut changes = false;
         if let Some(entry) = lock(&self.entries).get_mut(&self.uid)
             && matches!(entry.standing, Standing::Dialling | Standing::Free)
         {
+            let before = entry.standing.clone();
             (entry.heard, entry.known) = (Instant::now(), true);
             (entry.standing, entry.client) = match pod.run_uid {
                 Some(run) => (Standing::Occupied(run), None),
                 None if pod.retired => (Standing::Retired, None),
                 None => (Standing::Free, Some(client)),
             };
+            changes = entry.standing != before;
         }
-        self.freed.notify_one();
-        self.changed.notify_one();
+        // That a free pod is still there is no news.
+        if changes {
+            self.freed.notify_one();
+            self.changed.notify_one();
+        }
     }
 
     /// Asks a free pod's runner again and again; whether it has to be dialled anew, in place of left alone.

@@ -38,7 +38,7 @@ mod checks {
     use locus_runner::embedded::{EmbeddedRun, Launcher};
     use locus_runner::sandbox::Isolation;
 
-    use crate::common::{is_alive, marker, python};
+    use crate::common::{children_of, is_alive, marker, python};
 
     async fn finish(mut run: EmbeddedRun) -> Transcript {
         let mut transcript = Transcript::default();
@@ -131,16 +131,6 @@ mod checks {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let transcript = finish(launcher.launch(usual("print(1)")).await.expect("it starts")).await;
         assert_eq!((outcome(&transcript), &transcript.stdout[..]), (Outcome::Completed, &b"1\n"[..]));
-    }
-
-    fn children_of(parent: u32) -> Vec<u32> {
-        let entries = std::fs::read_dir("/proc").expect("linux has /proc").flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let is_child = |pid: &u32| {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            status.lines().any(|line| line == format!("PPid:\t{parent}"))
-        };
-        pids.filter(is_child).collect()
     }
 
     pub async fn a_cgroup_counts_memory_that_no_process_shows(launcher: &Launcher) {

@@ -35,7 +35,7 @@ mod checks {
     use locus_runner::sandbox::Isolation;
     use locus_runner::toolchain::Toolchain;
 
-    use crate::common::{RUNNER, exec_args_with, file, variable};
+    use crate::common::{RUNNER, children_of, exec_args_with, file, variable};
 
     const FEWEST: usize = 35;
 
@@ -351,15 +351,5 @@ mod checks {
 
     fn is_alive(process: u32) -> bool {
         std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-    }
-
-    fn children_of(parent: u32) -> Vec<u32> {
-        let entries = std::fs::read_dir("/proc").expect("linux has /proc").flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let is_child = |pid: &u32| {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            status.lines().any(|line| line == format!("PPid:\t{parent}"))
-        };
-        pids.filter(is_child).collect()
     }
 }
