@@ -1,5 +1,7 @@
 //! The languages of Locus. Each is a folder with a `language.yaml`; this crate embeds and reads them.
 
+pub mod examples;
+
 use std::sync::LazyLock;
 
 use locus_core::{Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Network, Prestart, Program, RunRequest};
@@ -15,6 +17,9 @@ pub struct Language {
     pub name: String,
     /// The version that the language's image holds.
     pub version: String,
+    /// Whether a selector that names no version means this one. One version of each language is its default.
+    #[serde(default = "yes")]
+    pub default: bool,
     /// Other names for the id.
     #[serde(default)]
     pub aliases: Vec<String>,
@@ -43,6 +48,21 @@ pub struct Language {
     /// How it is started before its code is known, where it has a way.
     #[serde(default)]
     pub prestart: Option<Hold>,
+    /// The folder whose Dockerfile makes the image, where it is that of a related language.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// The name of the editor's mode for it, where that is not the id.
+    #[serde(default)]
+    pub editor: Option<String>,
+    /// Libraries beside those that the language itself brings, by the names that programs import them by.
+    #[serde(default)]
+    pub libraries: Vec<String>,
+    /// A short program that shows what the language is like.
+    pub example: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What holds an interpreter in its start-up; see [`Prestart`].
@@ -68,6 +88,19 @@ pub struct UnknownLanguage {
 }
 
 impl Language {
+    /// The name of its folder and of the object that stands for it in a cluster: the id, with the version where that is
+    /// not the default one.
+    #[must_use]
+    pub fn object_name(&self) -> String {
+        if self.default { self.id.clone() } else { format!("{}-{}", self.id, self.version) }
+    }
+
+    /// The folder whose Dockerfile makes its image.
+    #[must_use]
+    pub fn image_name(&self) -> String {
+        self.image.clone().unwrap_or_else(|| self.object_name())
+    }
+
     /// How the language compiles and runs a program.
     #[must_use]
     pub fn program(&self) -> Program {
@@ -147,7 +180,7 @@ pub fn all() -> &'static [Language] {
     &LANGUAGES
 }
 
-/// The language among `languages` that a selector means.
+/// The language among `languages` that a selector means; the default version goes before others.
 ///
 /// # Errors
 /// [`UnknownLanguage`] lists the ids that would have been right.
@@ -155,10 +188,23 @@ pub fn find<'a>(
     languages: impl IntoIterator<Item = &'a Language> + Clone,
     selector: &str,
 ) -> Result<&'a Language, UnknownLanguage> {
-    languages.clone().into_iter().find(|language| language.matches(selector)).ok_or_else(|| UnknownLanguage {
+    let meant = languages.clone().into_iter().filter(|language| language.matches(selector));
+    // Of equals, `min_by_key` takes the first.
+    meant.min_by_key(|language| !language.default).ok_or_else(|| UnknownLanguage {
         selector: selector.to_owned(),
-        known: languages.into_iter().map(|language| language.id.as_str()).collect::<Vec<_>>().join(", "),
+        known: known(languages),
     })
+}
+
+/// The selectors of languages, to choose one from.
+fn known<'a>(languages: impl IntoIterator<Item = &'a Language>) -> String {
+    let selector = |language: &Language| {
+        if language.default { language.id.clone() } else { format!("{}@{}", language.id, language.version) }
+    };
+    let mut selectors: Vec<_> = languages.into_iter().map(selector).collect();
+    selectors.sort();
+    selectors.dedup();
+    selectors.join(", ")
 }
 
 #[cfg(test)]
@@ -172,7 +218,11 @@ mod tests {
         let mut names = HashSet::new();
         for language in super::all() {
             assert!(!language.run.is_empty() && !language.probe.is_empty(), "{}", language.id);
-            for name in std::iter::once(&language.id).chain(&language.aliases) {
+            assert!(!language.example.is_empty(), "{}", language.id);
+            // Another version goes by the names of the default one.
+            let default = super::find(super::all(), &language.id).expect("it is known");
+            assert!(default.default && default.aliases == language.aliases, "{}", language.object_name());
+            for name in std::iter::once(&language.id).chain(&language.aliases).filter(|_| language.default) {
                 assert!(names.insert(name.clone()), "{name} means two languages");
             }
         }
