@@ -6,9 +6,12 @@ CLUSTER ?= locus
 BENCH ?= latency --samples 20
 TARGET := $(shell uname -m)-unknown-linux-musl
 BINARIES := locus-runner locus-operator locus-api-server
-IMAGES := locus/operator:dev locus/api-server:dev $(foreach language,$(LANGUAGES),locus/runner-$(language):dev)
+# A language that shares the image of another names it in its file.
+IMAGE_OF = $(or $(shell sed -n 's/^image: //p' languages/$(1)/language.yaml),$(1))
+RUNNERS := $(sort $(foreach language,$(LANGUAGES),$(call IMAGE_OF,$(language))))
+IMAGES := locus/operator:dev locus/api-server:dev $(RUNNERS:%=locus/runner-%:dev)
 
-.PHONY: help run test binaries images load kind crds bench clear
+.PHONY: help run test binaries images base-images languages load kind crds bench clear
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,14 +27,22 @@ binaries: ## build the static binaries into dist/
 	CC_$(subst -,_,$(TARGET))=cc cargo build --release --target $(TARGET) $(BINARIES:%=-p %)
 	mkdir -p dist
 	cp $(foreach binary,$(BINARIES),$${CARGO_TARGET_DIR:-target}/$(TARGET)/release/$(binary)) dist/
-	rm -rf dist/prestart
-	mkdir dist/prestart
-	for folder in languages/*/prestart; do id=$${folder%/prestart}; cp -R $$folder dist/prestart/$${id#languages/} || exit 1; done
 
-images: binaries ## build the container images
+images: binaries base-images $(RUNNERS:%=image-%) ## build the container images: make images LANGUAGES="python c"
 	docker build -q -t locus/operator:dev -f operator/Dockerfile dist
 	docker build -q -t locus/api-server:dev -f api-server/Dockerfile dist
-	for language in $(LANGUAGES); do docker build -q -t locus/runner-$$language:dev -f languages/$$language/Dockerfile dist || exit 1; done
+
+base-images: binaries
+	docker build -q -t locus/runner:dev -f runner/Dockerfile dist
+	docker build -q -t locus/base:dev -f languages/base.Dockerfile languages
+
+image-%: # the runner image of a folder of languages/
+	docker build -q -t locus/runner-$*:dev -f languages/$*/Dockerfile languages
+
+# Those that are checked; with ALL=1 all there are, and each image is removed behind its check.
+languages: base-images ## check languages in their images and record it: make languages LANGUAGES="python c", or ALL=1
+	cargo run -q -p locus-e2e --bin languages -- check --build --record $(if $(ALL),--remove,$(LANGUAGES))
+	cargo run -q -p locus-e2e --bin languages -- document
 
 load: ## put the images on the kind cluster
 	kind load docker-image --name $(CLUSTER) $(IMAGES)

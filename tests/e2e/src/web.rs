@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::cluster::{FRONT_DOOR, RELEASE_NAMESPACE, is_ready, pods_with};
 
@@ -67,17 +68,27 @@ fn named_port(pod: &Pod, name: &str) -> i32 {
 }
 
 /// Asks a pod of the release.
-pub async fn ask_pod(client: &Client, pod: &Pod, port: u16, mut request: Request<String>) -> Answer {
-    request.headers_mut().entry("host").or_insert(http::HeaderValue::from_static("locus-e2e"));
+pub async fn ask_pod(client: &Client, pod: &Pod, port: u16, request: Request<String>) -> Answer {
     let pods: Api<Pod> = Api::namespaced(client.clone(), RELEASE_NAMESPACE);
     let mut forwarder = pods.portforward(&pod.name_any(), &[port]).await.expect("a port can be forwarded");
     let stream = forwarder.take_stream(port).expect("the port has a stream");
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("the pod speaks HTTP");
+    ask(stream, request).await.expect("the pod answers")
+}
+
+/// Asks whoever is at the other end of a stream.
+///
+/// # Errors
+/// There is no answer, or it is not text.
+pub async fn ask<S>(stream: S, mut request: Request<String>) -> anyhow::Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    request.headers_mut().entry("host").or_insert(http::HeaderValue::from_static("locus-e2e"));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let request = request.map(|body| Full::new(Bytes::from(body)));
-    let (parts, body) = sender.send_request(request).await.expect("the pod answers").into_parts();
-    let body = body.collect().await.expect("the answer has an end").to_bytes();
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
     connection.abort();
-    let body = String::from_utf8(body.into()).expect("the answer is text");
-    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.into())? })
 }
