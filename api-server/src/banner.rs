@@ -3,25 +3,15 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use locus_runner::sandbox::SandboxReport;
 use locus_runner::toolchain::Toolchain;
 
-use crate::backend::Backend as _;
-use crate::backend::embedded::Embedded;
-
-/// The text for a server on an address; `machine` is where programs run when there is no cluster.
+/// The text for a server on an address; `sandbox` is what stands around a program when there is no cluster.
 #[must_use]
-pub fn banner(machine: Option<&Embedded>, address: SocketAddr) -> String {
+pub fn banner(sandbox: Option<&SandboxReport>, address: SocketAddr) -> String {
     let mut text = format!("Locus {}\n", env!("CARGO_PKG_VERSION"));
-    if let Some(machine) = machine {
-        text += "\nlanguages on this machine\n";
-        for Toolchain { language, program, version, .. } in machine.toolchains() {
-            line(&mut text, &[&format!("{} {version}", language.name), &program.display().to_string()]);
-        }
-        if let Err(none) = machine.ready() {
-            line(&mut text, &[&none.to_string()]);
-        }
+    if let Some(report) = sandbox {
         text += "\nsandbox\n";
-        let report = machine.report();
         for layer in &report.layers {
             line(&mut text, &[if layer.in_force { "in force" } else { "missing" }, &layer.name, &layer.detail]);
         }
@@ -30,6 +20,19 @@ pub fn banner(machine: Option<&Embedded>, address: SocketAddr) -> String {
         }
     }
     let _ = writeln!(text, "\nopen http://{}", reachable(address));
+    text
+}
+
+/// The text on the languages of this machine, which are known a little later.
+#[must_use]
+pub fn languages(found: &[Toolchain]) -> String {
+    let mut text = String::from("\nlanguages on this machine\n");
+    for Toolchain { language, path, .. } in found {
+        line(&mut text, &[&format!("{} {}", language.name, language.version), &path.display().to_string()]);
+    }
+    if found.is_empty() {
+        line(&mut text, &["none"]);
+    }
     text
 }
 
@@ -54,7 +57,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::reachable;
+    use locus_runner::toolchain::Toolchain;
+
+    use super::{languages, reachable};
+
+    #[test]
+    fn languages_are_told_with_the_place_of_their_program() {
+        let python = locus_languages::find(locus_languages::all(), "python").expect("it is known");
+        let found = [Toolchain::new(python, "/opt/python/bin/python3".into(), "3.99.1", &[])];
+        let told = "\nlanguages on this machine\n  Python 3.99.1             /opt/python/bin/python3\n";
+        assert_eq!(languages(&found), told);
+        assert_eq!(languages(&[]), "\nlanguages on this machine\n  none\n");
+    }
 
     #[test]
     fn an_address_that_means_all_is_told_as_one_that_can_be_opened() {

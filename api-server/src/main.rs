@@ -11,11 +11,11 @@ use clap::Parser as _;
 use locus_api_server::app::{App, router};
 use locus_api_server::backend::cluster::Cluster;
 use locus_api_server::backend::embedded::Embedded;
-use locus_api_server::banner::banner;
+use locus_api_server::banner::{banner, languages};
 use locus_api_server::flags::{BackendKind, Flags};
 use locus_api_server::gate::Gate;
 use locus_runner::embedded::Launcher;
-use locus_runner::toolchain;
+use locus_runner::toolchain::Survey;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -48,21 +48,21 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
     let gate = Gate::new(flags.concurrent(), flags.max_queued);
     let app = match flags.backend {
         BackendKind::Embedded => {
-            let (network, warm) = (flags.network, flags.warm);
-            let look = move || {
-                let toolchains = toolchain::detect();
-                Launcher::probe(&toolchains, network).map(|launcher| (toolchains, launcher.warm(warm)))
-            };
-            let (toolchains, launcher) =
-                tokio::task::spawn_blocking(look).await?.context("the sandbox can't be examined")?;
+            let survey = Survey::start();
+            let network = flags.network;
+            let launcher = tokio::task::spawn_blocking(move || Launcher::probe(network))
+                .await?
+                .context("the sandbox can't be examined")?
+                .warm(flags.warm);
             if let Some(weakness) = &launcher.report().weakness {
                 if !flags.allow_weak_sandbox {
                     anyhow::bail!("{weakness}; or accept that with --allow-weak-sandbox");
                 }
                 tracing::warn!("programs of strangers are NOT safe here: {weakness}");
             }
-            let machine = Arc::new(Embedded::new(toolchains, launcher, gate));
-            say(&banner(Some(&machine), address));
+            say(&banner(Some(launcher.report()), address));
+            let machine = Arc::new(Embedded::new(survey.clone(), launcher, gate));
+            tokio::spawn(async move { say(&languages(&survey.all().await)) });
             let app = App::new(machine);
             if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }
         }

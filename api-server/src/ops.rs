@@ -10,8 +10,9 @@ use tower_http::request_id::RequestId;
 use crate::answer::status;
 use crate::app::App;
 
-/// `GET /api/v1/languages`.
+/// `GET /api/v1/languages`: all of them, also when it is asked right after the start.
 pub async fn languages(State(app): State<App>) -> impl IntoResponse {
+    app.backend.surveyed().await;
     Json(json!({ "languages": app.backend.languages() }))
 }
 

@@ -1,36 +1,51 @@
 // The page of Locus: a program, a button, its output. What a program writes is only ever set as text.
 "use strict";
 
-const EXAMPLES = {
-  python: `# Greets each planet.
-planets = ["Mercury", "Venus", "Earth", "Mars"]
-
-for number, name in enumerate(planets, start=1):
-    print(f"{number}. Hello, {name}!")
-`,
-  javascript: `// Greets each planet.
-const planets = ["Mercury", "Venus", "Earth", "Mars"];
-
-planets.forEach((name, index) => {
-  console.log(\`\${index + 1}. Hello, \${name}!\`);
-});
-`,
-};
-
 const element = (id) => document.getElementById(id);
 const language = element("language");
 const code = element("code");
 const run = element("run");
 const status = element("status");
 
+// By the selectors that requests name them by.
+const languages = new Map();
 let example = "";
 let running = false;
 
-function showExample() {
+function showLanguage() {
+  const known = languages.get(language.value);
+  show("libraries", known.libraries.length === 0 ? "" : `with ${known.libraries.join(", ")}`);
   // What someone typed is never replaced.
   if (code.value !== example) return;
-  example = EXAMPLES[language.value] ?? "";
-  code.value = example;
+  code.value = known.example;
+  example = code.value;
+}
+
+// The choice stands in the address, to be sent to others, and is remembered for the next visit.
+function keepLanguage() {
+  history.replaceState(null, "", `?language=${encodeURIComponent(language.value)}`);
+  try {
+    localStorage.setItem("language", language.value);
+  } catch {
+    // A browser that keeps nothing still runs programs.
+  }
+}
+
+function rememberedLanguage() {
+  try {
+    return localStorage.getItem("language");
+  } catch {
+    return null;
+  }
+}
+
+// The selector of the first language that a name stands for: an id or alias, alone or with a version.
+function selectorOf(name) {
+  const [wanted, version] = (name ?? "").toLowerCase().split("@");
+  const meant = [...languages.values()].find((known) =>
+    (known.id === wanted || known.aliases.includes(wanted)) &&
+    (version === undefined || `${known.version}.`.startsWith(`${version}.`)));
+  return meant?.selector;
 }
 
 function show(id, text) {
@@ -106,24 +121,35 @@ document.addEventListener("keydown", (event) => {
   }
 });
 run.addEventListener("click", execute);
-language.addEventListener("change", showExample);
+language.addEventListener("change", () => {
+  showLanguage();
+  keepLanguage();
+  if (!running) status.textContent = "Ready";
+});
 
 async function loadLanguages() {
   try {
-    const { languages } = await answerOf(await fetch("api/v1/languages"));
-    for (const { id, name, version } of languages) {
-      language.add(new Option(`${name} ${version}`, id));
+    const answer = await answerOf(await fetch("api/v1/languages"));
+    // By name, and the version that the name alone means before others.
+    const byName = (a, b) => a.name.localeCompare(b.name, "en") || b.default - a.default ||
+      b.version.localeCompare(a.version, "en", { numeric: true });
+    for (const known of answer.languages.sort(byName)) {
+      languages.set(known.selector, known);
+      language.add(new Option(`${known.name} ${known.version}`, known.selector));
     }
-    if (languages.length === 0) {
+    if (languages.size === 0) {
       status.textContent = "No language is installed on the server.";
       return;
     }
+    // A plus sign that nobody has encoded, as in c++, reads as a blank.
+    const asked = new URLSearchParams(location.search).get("language")?.replaceAll(" ", "+");
     // Python is what most visitors try first.
-    if (languages.some(({ id }) => id === "python")) language.value = "python";
+    const first = [asked, rememberedLanguage(), "python"].map(selectorOf).find((selector) => selector !== undefined);
+    language.value = first ?? language.value;
     language.disabled = false;
     run.disabled = false;
-    status.textContent = "Ready";
-    showExample();
+    status.textContent = asked && selectorOf(asked) === undefined ? `There is no language ${asked} here.` : "Ready";
+    showLanguage();
   } catch (failure) {
     show("error", `The languages can't be loaded: ${failure.message}`);
     status.textContent = "Not ready";

@@ -1,10 +1,11 @@
-//! The page in a real browser, in front of the real server.
+//! The page in a real browser, in front of the real server and of one that offers many languages.
 
 mod common;
 
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{Server, languages};
@@ -13,8 +14,13 @@ use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use hyper_util::client::legacy::connect::HttpConnector;
+use locus_api_server::app::{App, router};
+use locus_api_server::backend::{Backend, BackendError, Execution, LanguageInfo};
+use locus_core::{Outcome, RunRequest};
 use serde_json::json;
+use tower_http::cors::AllowOrigin;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -22,21 +28,143 @@ const PATIENCE: Duration = Duration::from_secs(20);
 async fn a_program_is_written_run_and_seen_in_a_browser() {
     let Some(browser) = Browser::start() else { return };
     let server = Server::start(&[]);
-    let page = Page { client: browser.open(server.address).await };
+    let page = Page::open(&browser, server.address).await;
     let has_javascript = languages(server.address).await.iter().any(|id| id == "javascript");
-    // The browser is closed whether the checks hold or not.
-    let checked = AssertUnwindSafe(page.check(has_javascript)).catch_unwind().await;
-    let _ = page.client.close().await;
-    if let Err(panic) = checked {
-        std::panic::resume_unwind(panic);
+    page.holds(page.check(has_javascript)).await;
+}
+
+#[tokio::test]
+async fn a_language_is_found_among_many_and_remembered() {
+    let Some(browser) = Browser::start() else { return };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let served = axum::serve(listener, router(App::new(Arc::new(Many)), AllowOrigin::any()));
+    tokio::spawn(async move { served.await });
+    let page = Page::open(&browser, address).await;
+    page.holds(page.chooses()).await;
+}
+
+/// A backend with more languages than a screen has lines, whose programs print what they are in.
+struct Many;
+
+impl Backend for Many {
+    fn languages(&self) -> Vec<LanguageInfo> {
+        let language = |id: &str, name: &str, version: &str, default, aliases: &[&str], libraries: &[&str]| {
+            let texts = |items: &[&str]| items.iter().map(|&item| item.into()).collect();
+            LanguageInfo {
+                id: id.into(),
+                name: name.into(),
+                version: version.into(),
+                default,
+                selector: if default { id.into() } else { format!("{id}@{version}") },
+                aliases: texts(aliases),
+                file_name: "main".into(),
+                editor: None,
+                libraries: texts(libraries),
+                example: format!("{name} {version}\n"),
+            }
+        };
+        let mut languages = vec![
+            language("rust", "Rust", "1.85", true, &["rs"], &[]),
+            language("python", "Python", "3.11", false, &["py"], &[]),
+            language("python", "Python", "3.13", true, &["py"], &["numpy", "pandas", "matplotlib"]),
+            language("cpp", "C++", "14", true, &["c++"], &[]),
+            language("lua", "Lua", "5.4", true, &[], &[]),
+        ];
+        let further = (0..36).map(|number| {
+            let id = format!("made-up-{number:02}");
+            language(&id, &format!("Made up {number:02}"), "1", true, &[], &[])
+        });
+        languages.extend(further);
+        languages
+    }
+
+    fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
+        let stdout = request.language.into_bytes();
+        let execution = Execution { outcome: Outcome::Completed, stdout, stderr: Vec::new(), error: String::new() };
+        Box::pin(std::future::ready(Ok(execution)))
+    }
+
+    fn ready(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn name(&self) -> &'static str {
+        "many"
     }
 }
 
 struct Page {
     client: Client,
+    server: SocketAddr,
 }
 
 impl Page {
+    async fn open(browser: &Browser, server: SocketAddr) -> Self {
+        let page = Self { client: browser.open().await, server };
+        page.visit("").await;
+        page
+    }
+
+    /// Goes to the page with a query.
+    async fn visit(&self, query: &str) {
+        self.client.goto(&format!("http://{}/{query}", self.server)).await.expect("the page opens");
+    }
+
+    /// Closes the browser whether the checks hold or not.
+    async fn holds(&self, checks: impl Future<Output = ()>) {
+        let checked = AssertUnwindSafe(checks).catch_unwind().await;
+        let _ = self.client.clone().close().await;
+        if let Err(panic) = checked {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    async fn chooses(&self) {
+        self.shows("status", "Ready").await;
+        assert_eq!(
+            (self.value().await, self.text("libraries").await),
+            shown("Python 3.13", "with numpy, pandas, matplotlib")
+        );
+        let options = "return [...document.querySelectorAll('#language option')].map((option) => option.text)";
+        let options = self.client.execute(options, vec![]).await.expect("the script runs");
+        let options: Vec<_> = options.as_array().expect("a list").iter().filter_map(|option| option.as_str()).collect();
+        assert_eq!((options.len(), &options[..3]), (41, &["C++ 14", "Lua 5.4", "Made up 00 1"][..]));
+        assert_eq!(options[38..], ["Python 3.13", "Python 3.11", "Rust 1.85"]);
+        self.screenshot("languages.png").await;
+
+        // By typing the beginning of its name.
+        self.element("language").await.send_keys("ru").await.expect("keys are typed");
+        assert_eq!((self.value().await, self.text("libraries").await), shown("Rust 1.85", ""));
+        self.select("python@3.11").await;
+        assert_eq!(self.value().await, "Python 3.11\n");
+        self.click_run().await;
+        self.shows("stdout", "python@3.11").await;
+
+        for (query, chosen) in [
+            ("", "Python 3.11\n"),
+            ("?language=c++", "C++ 14\n"),
+            ("?language=C%2B%2B", "C++ 14\n"),
+            ("?language=py", "Python 3.13\n"),
+            ("?language=py@3.11", "Python 3.11\n"),
+            ("?language=rs@1", "Rust 1.85\n"),
+        ] {
+            self.visit(query).await;
+            self.shows("status", "Ready").await;
+            assert_eq!(self.value().await, chosen, "{query:?}");
+        }
+        self.visit("?language=klingon").await;
+        self.shows("status", "There is no language klingon here.").await;
+        self.select("lua").await;
+        assert!(self.client.current_url().await.expect("an address").as_str().ends_with("/?language=lua"));
+
+        self.client.set_window_size(390, 844).await.expect("the window has a size");
+        self.select("python").await;
+        let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        assert_eq!(self.client.execute(wide, vec![]).await.expect("the script runs"), json!(false));
+        self.screenshot("phone.png").await;
+    }
+
     async fn check(&self, has_javascript: bool) {
         self.comes_up().await;
         self.select("python").await;
@@ -175,6 +303,11 @@ impl Page {
     }
 }
 
+/// The example in the editor and the libraries beside the choice.
+fn shown(example: &str, libraries: &str) -> (String, String) {
+    (format!("{example}\n"), libraries.to_owned())
+}
+
 /// A driver and the folder of its browser's profile.
 struct Browser {
     driver: Child,
@@ -204,7 +337,7 @@ impl Browser {
         Some(Self { driver, port: free.port(), chromium, profile })
     }
 
-    async fn open(&self, server: SocketAddr) -> Client {
+    async fn open(&self) -> Client {
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -222,16 +355,14 @@ impl Browser {
         let capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
         let driver = format!("http://127.0.0.1:{}", self.port);
         let deadline = Instant::now() + PATIENCE;
-        let client = loop {
+        loop {
             let mut builder = ClientBuilder::new(HttpConnector::new());
             match builder.capabilities(Clone::clone(&capabilities)).connect(&driver).await {
-                Ok(client) => break client,
+                Ok(client) => return client,
                 Err(error) => assert!(Instant::now() < deadline, "no browser: {error}"),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
-        };
-        client.goto(&format!("http://{server}/")).await.expect("the page opens");
-        client
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use locus_api_server::app::{App, router};
 use locus_api_server::backend::{Backend, BackendError, Execution, LanguageInfo};
 use locus_core::{Outcome, RunRequest};
+use locus_languages::Language;
 use locus_runner::sandbox::{Isolation, Layer, SandboxReport};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -24,13 +25,17 @@ struct Fake {
 
 impl Backend for Fake {
     fn languages(&self) -> Vec<LanguageInfo> {
-        let info = |id: &str, name: &str| LanguageInfo {
-            id: id.into(),
-            name: name.into(),
-            version: "1.2".into(),
-            aliases: vec!["x".into()],
+        let python = locus_languages::find(locus_languages::all(), "python").expect("it is known");
+        let old = Language {
+            version: "3.11".into(),
+            default: false,
+            aliases: vec!["py".into()],
+            libraries: vec!["numpy".into()],
+            editor: Some("none".into()),
+            example: "print(1)".into(),
+            ..python.clone()
         };
-        vec![info("python", "Python")]
+        vec![LanguageInfo::from(&old)]
     }
 
     fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
@@ -274,7 +279,9 @@ async fn the_page_may_load_its_own_files_only() {
 #[tokio::test]
 async fn the_languages_are_listed() {
     let (_, _, body) = ask(&works(), request(Method::GET, "/api/v1/languages", "")).await;
-    let expected = json!({"languages": [{"id": "python", "name": "Python", "version": "1.2", "aliases": ["x"]}]});
+    let expected = json!({"languages": [{"id": "python", "name": "Python", "version": "3.11", "default": false,
+        "selector": "python@3.11", "aliases": ["py"], "fileName": "main.py", "editor": null, "libraries": ["numpy"],
+        "example": "print(1)"}]});
     assert_eq!(serde_json::from_str::<Value>(&body).expect("JSON"), expected);
 }
 

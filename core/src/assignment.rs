@@ -92,9 +92,12 @@ pub struct Program {
     /// The compiler's argv, where the language compiles; `compileArgs` are added at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile: Option<Vec<String>>,
-    /// The program's argv; `args` are added at its end. A first item without `/` is looked up in
-    /// the system's folders for programs.
+    /// The program's argv; `args` are added at its end.
     pub run: Vec<String>,
+    /// Folders in which programs named without `/` are looked up before those of the system, in both argvs and by the
+    /// program itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
     /// Environment variables that the language needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
@@ -184,6 +187,7 @@ mod tests {
             language: String::new(),
             compile: None,
             run: Vec::new(),
+            path: Vec::new(),
             env: Vec::new(),
             readable: Vec::new(),
             prestart: None,

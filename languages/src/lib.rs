@@ -36,8 +36,9 @@ pub struct Language {
     /// Files and folders that it needs beside those of the system; see [`Program::readable`].
     #[serde(default)]
     pub readable: Vec<String>,
-    /// An argv that prints the real path of the first item of `run` and its version, a line each, and then the
-    /// folders that it is installed in, where it is not a package of the system.
+    /// An argv that prints, a line each, the real path of the program that the first item of `compile`, or else of
+    /// `run`, names or is a script around; its version; and the folders that it is installed in, where it is not a package
+    /// of the system. It fails where the language is not installed.
     pub probe: Vec<String>,
     /// Defaults that differ from those of Locus.
     #[serde(default)]
@@ -51,7 +52,7 @@ pub struct Language {
     /// The folder whose Dockerfile makes the image, where it is that of a related language.
     #[serde(default)]
     pub image: Option<String>,
-    /// The name of the editor's mode for it, where that is not the id.
+    /// The name of the editor's mode for it, where that is not the id; `none` where there is no mode.
     #[serde(default)]
     pub editor: Option<String>,
     /// Libraries beside those that the language itself brings, by the names that programs import them by.
@@ -69,15 +70,15 @@ fn yes() -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hold {
-    /// Environment variables that make it load the hook, which is a file of [`HOOKS`].
+    /// Environment variables that make it load the hook, which is one of [`FILES`].
     pub env: Vec<EnvVar>,
     /// Names of variables that it reads before the hook.
     #[serde(default)]
     pub fixed_env: Vec<String>,
 }
 
-/// The files of every language that hold its interpreter in its start-up, with the paths where a run finds them.
-pub const HOOKS: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/hooks.rs"));
+/// The files of `support` and `prestart` of every language, after the paths where a run finds them: `/locus/<id>/...`.
+pub const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 /// No language goes by the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +96,18 @@ impl Language {
         if self.default { self.id.clone() } else { format!("{}-{}", self.id, self.version) }
     }
 
+    /// The shortest selector that means this version.
+    #[must_use]
+    pub fn selector(&self) -> String {
+        if self.default { self.id.clone() } else { format!("{}@{}", self.id, self.version) }
+    }
+
+    /// The name of the editor's mode for it, if there is one.
+    #[must_use]
+    pub fn editor_mode(&self) -> Option<&str> {
+        Some(self.editor.as_deref().unwrap_or(&self.id)).filter(|mode| *mode != "none")
+    }
+
     /// The folder whose Dockerfile makes its image.
     #[must_use]
     pub fn image_name(&self) -> String {
@@ -108,6 +121,7 @@ impl Language {
             language: self.id.clone(),
             compile: self.compile.clone(),
             run: self.run.clone(),
+            path: Vec::new(),
             env: self.env.clone(),
             readable: self.readable.clone(),
             prestart: self.prestart.as_ref().map(|hold| Prestart {
@@ -190,18 +204,14 @@ pub fn find<'a>(
 ) -> Result<&'a Language, UnknownLanguage> {
     let meant = languages.clone().into_iter().filter(|language| language.matches(selector));
     // Of equals, `min_by_key` takes the first.
-    meant.min_by_key(|language| !language.default).ok_or_else(|| UnknownLanguage {
-        selector: selector.to_owned(),
-        known: known(languages),
-    })
+    meant
+        .min_by_key(|language| !language.default)
+        .ok_or_else(|| UnknownLanguage { selector: selector.to_owned(), known: known(languages) })
 }
 
 /// The selectors of languages, to choose one from.
 fn known<'a>(languages: impl IntoIterator<Item = &'a Language>) -> String {
-    let selector = |language: &Language| {
-        if language.default { language.id.clone() } else { format!("{}@{}", language.id, language.version) }
-    };
-    let mut selectors: Vec<_> = languages.into_iter().map(selector).collect();
+    let mut selectors: Vec<_> = languages.into_iter().map(Language::selector).collect();
     selectors.sort();
     selectors.dedup();
     selectors.join(", ")
@@ -253,8 +263,31 @@ mod tests {
             let folder = format!("/locus/{}", language.id);
             assert!(prestart.env.iter().all(|variable| variable.value.contains(&folder)), "{}", language.id);
             assert!(prestart.env.iter().all(|variable| prestart.fixes(&variable.name)), "{}", language.id);
-            assert!(super::HOOKS.iter().any(|(path, _)| path.starts_with(&folder)), "{}", language.id);
+            assert!(super::FILES.iter().any(|(path, _)| path.starts_with(&folder)), "{}", language.id);
         }
+    }
+
+    #[test]
+    fn every_script_that_a_language_names_is_a_file_of_its_own() {
+        for language in super::all() {
+            let argv = language.compile.iter().flatten().chain(&language.run);
+            for path in argv.filter(|item| item.starts_with("/locus/")) {
+                let own = path.starts_with(&format!("/locus/{}/", language.id));
+                assert!(own && super::FILES.iter().any(|(file, _)| file == path), "{}: {path}", language.object_name());
+            }
+        }
+        let paths: HashSet<_> = super::FILES.iter().map(|(path, _)| path).collect();
+        assert_eq!(paths.len(), super::FILES.len(), "no two files have one path");
+    }
+
+    #[test]
+    fn a_language_tells_how_it_is_chosen_and_edited() {
+        let python = super::find(super::all(), "python").expect("it is known");
+        assert_eq!((python.selector().as_str(), python.editor_mode()), ("python", Some("python")));
+        let (version, editor) = ("3.11".to_owned(), Some("none".to_owned()));
+        let old = super::Language { default: false, version, editor, ..python.clone() };
+        assert_eq!((old.selector().as_str(), old.editor_mode()), ("python@3.11", None));
+        assert_eq!(super::find([&old, python], &old.selector()), Ok(&old));
     }
 
     #[test]

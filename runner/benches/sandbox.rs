@@ -92,6 +92,7 @@ mod bench {
                 language: "none".into(),
                 compile: None,
                 run: vec![text(noop)],
+                path: Vec::new(),
                 env: Vec::new(),
                 readable: vec![text(noop.parent().expect("it has a folder"))],
                 prestart: None,

@@ -38,7 +38,7 @@ pub(crate) struct Beforehand {
     /// The folder of a memory cgroup of its own, if it is in one.
     #[serde(default)]
     pub cgroup: Option<PathBuf>,
-    /// Files and folders that the languages here need.
+    /// Files and folders that its language needs.
     #[serde(default)]
     pub readable: Vec<PathBuf>,
     /// What to hold ready.
@@ -88,13 +88,13 @@ fn prepare(json: &str) -> Result<Assignment, String> {
         .assignment("local".into(), language.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
         .map_err(|error| error.to_string())?;
     let toolchain = Toolchain::probe(language).ok_or_else(|| not_installed(language))?;
-    Ok(Assignment { program: toolchain.program(), ..assignment })
+    Ok(Assignment { program: toolchain.program, ..assignment })
 }
 
 fn not_installed(language: &Language) -> String {
-    let installed: Vec<_> = crate::toolchain::detect().iter().map(|found| found.language.id.as_str()).collect();
+    let installed: Vec<_> = crate::toolchain::detect().iter().map(|found| found.language.selector()).collect();
     let installed = if installed.is_empty() { "none".to_owned() } else { installed.join(", ") };
-    format!("language {} is not installed here: put {} on PATH (installed: {installed})", language.id, language.run[0])
+    format!("language {} is not installed here (installed: {installed})", language.selector())
 }
 
 #[cfg(target_os = "linux")]

@@ -17,7 +17,6 @@ use tokio::task::JoinHandle;
 use crate::cgroup::{Cgroup, Delegation};
 use crate::cli::Beforehand;
 use crate::sandbox::{Isolation, Layer, SandboxReport};
-use crate::toolchain::Toolchain;
 
 /// The first argument that leads a binary into [`crate::main`] with the arguments after it.
 pub const EMBEDDED_COMMAND: &str = "__runner";
@@ -34,11 +33,7 @@ pub struct Launcher {
 struct Stock {
     isolation: Option<Isolation>,
     network: Network,
-    /// What the languages of this machine need beside the folders of the system.
-    readable: Vec<PathBuf>,
     delegation: Option<Delegation>,
-    /// What a spare runner of each language holds ready.
-    standbys: Vec<Standby>,
     /// Spare runners of each language that was used.
     size: usize,
     /// Those that are ready or about to be.
@@ -69,15 +64,15 @@ pub struct EmbeddedRun {
 #[derive(Debug)]
 struct Refill {
     stock: Arc<Stock>,
-    program: Program,
+    standby: Standby,
 }
 
 impl Launcher {
-    /// Looks at what this machine has to offer for programs of these languages.
+    /// Looks at what this machine has to offer.
     ///
     /// # Errors
     /// When the process that is asked can't be started or does not answer.
-    pub fn probe(toolchains: &[Toolchain], network: Network) -> io::Result<Self> {
+    pub fn probe(network: Network) -> io::Result<Self> {
         let mut report = probe()?;
         let mut delegation = None;
         if report.isolation == Some(Isolation::Namespaces) {
@@ -95,28 +90,18 @@ impl Launcher {
             }
             delegation = found.ok();
         }
-        Ok(Self::new(report, toolchains, network, delegation))
+        Ok(Self::new(report, network, delegation))
     }
 
     /// A launcher without cgroups, for a machine of which this is known.
     #[must_use]
-    pub fn with(report: SandboxReport, toolchains: &[Toolchain], network: Network) -> Self {
-        Self::new(report, toolchains, network, None)
+    pub fn with(report: SandboxReport, network: Network) -> Self {
+        Self::new(report, network, None)
     }
 
-    fn new(report: SandboxReport, toolchains: &[Toolchain], network: Network, delegation: Option<Delegation>) -> Self {
-        let standby = |toolchain: &Toolchain| Standby {
-            program: toolchain.program(),
-            limits: toolchain.language.default_limits(Limits::DEFAULT, Limits::MAXIMUM),
-            network,
-        };
-        let standbys: Vec<_> = toolchains.iter().map(standby).collect();
-        let mut readable: Vec<PathBuf> =
-            standbys.iter().flat_map(|standby| &standby.program.readable).map(PathBuf::from).collect();
-        readable.sort();
-        readable.dedup();
+    fn new(report: SandboxReport, network: Network, delegation: Option<Delegation>) -> Self {
         let (isolation, spares) = (report.isolation, Mutex::default());
-        Self { report, stock: Arc::new(Stock { isolation, network, readable, delegation, standbys, size: 1, spares }) }
+        Self { report, stock: Arc::new(Stock { isolation, network, delegation, size: 1, spares }) }
     }
 
     /// The same launcher with so many spare runners of each language, from its first run on.
@@ -141,14 +126,16 @@ impl Launcher {
     /// When no process can be started, or this is not Linux.
     pub async fn launch(&self, assignment: Assignment) -> io::Result<EmbeddedRun> {
         let assignment = Assignment { network: self.stock.network, ..assignment };
-        let json = serde_json::to_vec(&assignment)?;
-        let refill = Refill { stock: self.stock.clone(), program: assignment.program.clone() };
-        let mut ready = match self.stock.take(&assignment.program).await {
+        let (json, bounds) = (serde_json::to_vec(&assignment)?, assignment.bounds());
+        let standby = standby(assignment.program, self.stock.network);
+        let refill = Refill { stock: self.stock.clone(), standby };
+        let program = &refill.standby.program;
+        let mut ready = match self.stock.take(program).await {
             Some(ready) => ready,
-            None => prepare(self.stock.clone(), None).await.map_err(io::Error::other)??,
+            None => prepare(self.stock.clone(), program.clone(), None).await.map_err(io::Error::other)??,
         };
         if let Some(cgroup) = &ready.cgroup {
-            cgroup.limit(&assignment.bounds())?;
+            cgroup.limit(&bounds)?;
         }
         tokio::spawn(async move {
             ready.stdin.write_all(&json).await.ok();
@@ -181,14 +168,14 @@ impl Stock {
         }
     }
 
-    fn make(&self, standby: Option<&Standby>) -> io::Result<Ready> {
+    fn make(&self, program: &Program, standby: Option<Standby>) -> io::Result<Ready> {
         let isolation =
             self.isolation.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "runs need Linux or a cluster"))?;
         let mut command = runner(&["exec", isolation.as_str()]);
         let cgroup = self.delegation.as_ref().map(Delegation::make).transpose()?;
         if isolation == Isolation::Namespaces {
             let cgroup = cgroup.as_ref().map(|cgroup| cgroup.memory().to_owned());
-            let (readable, standby) = (self.readable.clone(), standby.cloned());
+            let readable = program.readable.iter().map(PathBuf::from).collect();
             let known = Beforehand { network: self.network, cgroup, readable, standby };
             command.arg(serde_json::to_string(&known)?);
         }
@@ -207,9 +194,16 @@ impl Stock {
     }
 }
 
-/// Makes a runner ready, on a thread that may wait.
-fn prepare(stock: Arc<Stock>, standby: Option<Standby>) -> JoinHandle<io::Result<Ready>> {
-    tokio::task::spawn_blocking(move || stock.make(standby.as_ref()))
+/// Makes a runner ready for a run of a program, on a thread that may wait.
+fn prepare(stock: Arc<Stock>, program: Program, standby: Option<Standby>) -> JoinHandle<io::Result<Ready>> {
+    tokio::task::spawn_blocking(move || stock.make(&program, standby))
+}
+
+/// What a spare runner of a language holds ready.
+fn standby(program: Program, network: Network) -> Standby {
+    let language = locus_languages::find(locus_languages::all(), &program.language);
+    let limits = language.map_or(Limits::DEFAULT, |known| known.default_limits(Limits::DEFAULT, Limits::MAXIMUM));
+    Standby { program, limits, network }
 }
 
 impl Drop for Refill {
@@ -219,10 +213,10 @@ impl Drop for Refill {
             return;
         }
         let mut spares = self.stock.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        let spares = spares.entry(self.program.clone()).or_default();
+        let program = &self.standby.program;
+        let spares = spares.entry(program.clone()).or_default();
         if spares.len() < self.stock.size {
-            let standby = self.stock.standbys.iter().find(|standby| standby.program == self.program);
-            spares.push(prepare(self.stock.clone(), standby.cloned()));
+            spares.push(prepare(self.stock.clone(), program.clone(), Some(self.standby.clone())));
         }
     }
 }

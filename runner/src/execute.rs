@@ -116,7 +116,8 @@ fn attempt(
     let setting = setting(program, assignment.network, place, &dir, gauge);
     let confine = |limits| Confines::new(&setting, limits).map(Arc::new).map_err(ExecuteError::Confines);
     let (limits, confines) = (&assignment.limits, &confine(&assignment.limits)?);
-    let step = Step { argv: &[], env: &env, folder: dir.path(), stdin: &[], limits, confines, gauge, cancel };
+    let path = &path(program);
+    let step = Step { argv: &[], path, env: &env, folder: dir.path(), stdin: &[], limits, confines, gauge, cancel };
     let mut compile = None;
     if let Some(compiler) = &program.compile {
         let argv = argv(compiler, &assignment.compile_args);
@@ -211,15 +212,17 @@ pub fn argv(template: &[String], main: &str, more: &[String]) -> Vec<String> {
     items.chain(more.iter().cloned()).collect()
 }
 
+/// Where commands of a program, and what they start by name themselves, are looked up.
+pub fn path(program: &Program) -> String {
+    let folders: Vec<_> = program.path.iter().map(String::as_str).chain([PATH]).collect();
+    folders.join(":")
+}
+
 /// An allow-list, then the language's variables, then further ones.
 pub fn environment(program: &Program, more: &[EnvVar], dir: &WorkDir) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    // A program that starts its own language again finds the same one.
-    let interpreter = program.run.first().map(Path::new).filter(|program| program.is_absolute());
-    let path =
-        interpreter.and_then(Path::parent).map_or_else(|| PATH.to_owned(), |folder| format!("{}:{PATH}", text(folder)));
     let mut env = BTreeMap::from([
-        ("PATH".to_owned(), path),
+        ("PATH".to_owned(), path(program)),
         ("HOME".to_owned(), text(dir.path())),
         ("LANG".to_owned(), "C.UTF-8".to_owned()),
     ]);

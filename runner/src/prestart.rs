@@ -62,7 +62,8 @@ impl Prestarted {
         let argv = execute::argv(&program.run, &prestart.main, &[]);
         let env = execute::environment(program, &prestart.env, &dir);
         let (own, control) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        let child = spawn::spawn(&argv, &env, dir.path(), &confines, Some(control.as_fd()))?;
+        let path = execute::path(program);
+        let child = spawn::spawn(&argv, &path, &env, dir.path(), &confines, Some(control.as_fd()))?;
         Ok(Some(Self { standby: standby.clone(), argv, child: Some(child), waiting: Waiting(Arc::new(own)) }))
     }
 

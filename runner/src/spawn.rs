@@ -11,24 +11,26 @@ use rustix::process::Signal;
 
 use crate::sandbox::Confines;
 
-/// What programs without a folder in their name are looked up on: the request has no say in which program runs.
+/// What programs without a folder in their name are looked up on, after the language's own folders: the request has no say
+/// in which program runs.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Where a process finds the descriptor that it is controlled by. A number that none opens by itself, so that all that
 /// it opens have the numbers of a process without one, and small enough for the table that every process has.
 const CONTROL: i32 = 63;
 
-/// Starts a process with pipes for stdin, stdout and stderr, in a session of its own. `control` is one more descriptor
-/// that it gets.
+/// Starts a process with pipes for stdin, stdout and stderr, in a session of its own. It is looked up on `path`; `control`
+/// is one more descriptor that it gets.
 pub fn spawn(
     argv: &[String],
+    path: &str,
     env: &[(String, String)],
     folder: &Path,
     confines: &Arc<Confines>,
     control: Option<BorrowedFd<'_>>,
 ) -> io::Result<Child> {
     let (program, rest) = argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-    let mut command = Command::new(find(program)?);
+    let mut command = Command::new(find(program, path)?);
     command.arg0(program);
     command.args(rest).env_clear().envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -42,11 +44,11 @@ pub fn spawn(
     command.spawn()
 }
 
-fn find(program: &str) -> io::Result<PathBuf> {
+fn find(program: &str, path: &str) -> io::Result<PathBuf> {
     if program.contains('/') {
         return Ok(program.into());
     }
-    let mut candidates = PATH.split(':').map(|folder| Path::new(folder).join(program));
+    let mut candidates = path.split(':').map(|folder| Path::new(folder).join(program));
     candidates.find(|path| path.is_file()).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 

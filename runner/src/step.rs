@@ -31,6 +31,8 @@ const LOOK_INSIDE: Duration = Duration::from_millis(25);
 pub struct Step<'a> {
     /// The command.
     pub argv: &'a [String],
+    /// Folders that it is looked up in.
+    pub path: &'a str,
     /// Its whole environment.
     pub env: &'a [(String, String)],
     /// Its working directory.
@@ -163,7 +165,7 @@ impl Step<'_> {
 
     fn start(&self) -> Result<(Begin, Child), StepError> {
         let begin = self.begin(Duration::ZERO);
-        let child = spawn::spawn(self.argv, self.env, self.folder, self.confines, None)
+        let child = spawn::spawn(self.argv, self.path, self.env, self.folder, self.confines, None)
             .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
         Ok((begin, child))
     }

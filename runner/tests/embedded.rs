@@ -13,9 +13,7 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let launcher =
-            locus_runner::embedded::Launcher::probe(&locus_runner::toolchain::detect(), locus_core::Network::None)
-                .expect("the runner answers");
+        let launcher = locus_runner::embedded::Launcher::probe(locus_core::Network::None).expect("the runner answers");
         checks::the_sandbox_is_told(&launcher);
         runtime.block_on(checks::a_run_is_told_from_its_start_to_its_end(&launcher));
         runtime.block_on(checks::a_cancelled_run_finishes_as_cancelled(&launcher));

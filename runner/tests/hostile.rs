@@ -225,6 +225,7 @@ mod checks {
             language: language.into(),
             compile,
             run,
+            path: Vec::new(),
             env: Vec::new(),
             readable: Vec::new(),
             prestart: None,

@@ -90,7 +90,7 @@ mod checks {
                 continue;
             };
             let limits = language.default_limits(Limits::DEFAULT, Limits::MAXIMUM);
-            let standby = Standby { program: toolchain.program(), limits, network: Network::None };
+            let standby = Standby { program: toolchain.program, limits, network: Network::None };
             let machine = Arc::new(Machine { standby, main: language.file_name.clone() });
             let programs = programs(&Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prestart")).join(id));
             assert!(programs.len() >= FEWEST, "there are {} cases", programs.len());

@@ -153,7 +153,7 @@ impl Drop for Pod {
 /// A folder with what holds python, as an image has it.
 fn hooks() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let hooks = locus_languages::HOOKS.iter().filter(|(path, _)| path.starts_with("/locus/python/"));
+    let hooks = locus_languages::FILES.iter().filter(|(path, _)| path.starts_with("/locus/python/"));
     for (path, text) in hooks {
         let name = path.rsplit('/').next().expect("a name");
         std::fs::write(folder.path().join(name), text).expect("it is written");
@@ -457,7 +457,7 @@ fn a_program_sees_the_work_folder_and_no_setting_of_the_runner() {
     let first = lines.next().expect("a line");
     assert!(first.starts_with("['HOME', 'LANG', 'LC_CTYPE', 'PATH'] ["), "{first}");
     assert!(first.contains("main.py") && first.contains("sub"), "{first}");
-    let folder = std::path::Path::new(&assignment.program.run[0]).parent().expect("an absolute path").display();
+    let folder = &assignment.program.path[0];
     assert_eq!(lines.next(), Some(format!("{folder}:/usr/local/bin:/usr/bin:/bin").as_str()));
 }
 

@@ -1,11 +1,11 @@
 //! Programs run on this machine, each in a process of its own.
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use locus_core::{Assignment, Limits, Outcome, RunRequest, Transcript};
-use locus_languages::Language;
 use locus_runner::embedded::Launcher;
 use locus_runner::sandbox::SandboxReport;
-use locus_runner::toolchain::Toolchain;
+use locus_runner::toolchain::{Survey, Toolchain};
 
 use crate::backend::{Backend, BackendError, Execution, LanguageInfo, without_half_character};
 use crate::gate::Gate;
@@ -13,32 +13,16 @@ use crate::gate::Gate;
 /// This machine.
 #[derive(Debug)]
 pub struct Embedded {
-    installed: Vec<Installed>,
+    survey: Survey,
     launcher: Launcher,
     gate: Gate,
 }
 
-/// A language of this machine; its version is the one that is installed.
-#[derive(Debug)]
-struct Installed {
-    language: Language,
-    toolchain: Toolchain,
-}
-
 impl Embedded {
-    /// This machine with the languages that were found on it.
+    /// This machine with the languages that are found on it.
     #[must_use]
-    pub fn new(toolchains: Vec<Toolchain>, launcher: Launcher, gate: Gate) -> Self {
-        let install = |toolchain: Toolchain| Installed {
-            language: Language { version: toolchain.version.clone(), ..toolchain.language.clone() },
-            toolchain,
-        };
-        Self { installed: toolchains.into_iter().map(install).collect(), launcher, gate }
-    }
-
-    /// What was found on this machine.
-    pub fn toolchains(&self) -> impl Iterator<Item = &Toolchain> {
-        self.installed.iter().map(|installed| &installed.toolchain)
+    pub fn new(survey: Survey, launcher: Launcher, gate: Gate) -> Self {
+        Self { survey, launcher, gate }
     }
 
     /// What stands around a program here.
@@ -48,7 +32,7 @@ impl Embedded {
     }
 
     async fn run(&self, request: RunRequest) -> Result<Execution, BackendError> {
-        let assignment = self.assignment(request)?;
+        let assignment = self.assignment(request).await?;
         let _admission = self.gate.enter().await?;
         let capacity = usize::try_from(assignment.limits.output_bytes).unwrap_or(usize::MAX);
         let broken = |error| BackendError::RunnerFailed(format!("the runner can't be followed: {error}"));
@@ -65,35 +49,41 @@ impl Embedded {
         execution(transcript)
     }
 
-    fn assignment(&self, request: RunRequest) -> Result<Assignment, BackendError> {
-        let Installed { language, toolchain } = self.find(&request.language)?;
+    async fn assignment(&self, request: RunRequest) -> Result<Assignment, BackendError> {
+        let Some(Toolchain { language, program, .. }) = self.survey.find(&request.language).await else {
+            return Err(self.unknown(&request.language).await);
+        };
         let uid = uuid::Uuid::new_v4().to_string();
         language
-            .assignment(uid, toolchain.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
+            .assignment(uid, program, request, Limits::DEFAULT, Limits::MAXIMUM)
             .map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
 
-    fn find(&self, selector: &str) -> Result<&Installed, BackendError> {
-        if let Some(installed) = self.installed.iter().find(|installed| installed.language.matches(selector)) {
-            return Ok(installed);
-        }
-        let ids: Vec<_> = self.installed.iter().map(|installed| installed.language.id.as_str()).collect();
-        let choice = if ids.is_empty() {
+    async fn unknown(&self, selector: &str) -> BackendError {
+        let found = self.survey.all().await;
+        let selectors: Vec<_> = found.iter().map(|toolchain| toolchain.language.selector()).collect();
+        let choice = if selectors.is_empty() {
             "no language is installed here".to_owned()
         } else {
-            format!("choose one of: {}", ids.join(", "))
+            format!("choose one of: {}", selectors.join(", "))
         };
         let missing = match locus_languages::find(locus_languages::all(), selector) {
-            Ok(language) if !ids.contains(&language.id.as_str()) => "is not installed on this machine",
+            Ok(known) if !found.iter().any(|toolchain| toolchain.language.id == known.id) => {
+                "is not installed on this machine"
+            }
             _ => "is not known",
         };
-        Err(BackendError::UnknownLanguage(format!("language {selector:?} {missing}; {choice}")))
+        BackendError::UnknownLanguage(format!("language {selector:?} {missing}; {choice}"))
     }
 }
 
 impl Backend for Embedded {
     fn languages(&self) -> Vec<LanguageInfo> {
-        self.installed.iter().map(|installed| LanguageInfo::from(&installed.language)).collect()
+        self.survey.found().iter().map(|toolchain| LanguageInfo::from(&*toolchain.language)).collect()
+    }
+
+    fn surveyed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.survey.all().map(drop))
     }
 
     fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
@@ -101,10 +91,12 @@ impl Backend for Embedded {
     }
 
     fn ready(&self) -> Result<(), BackendError> {
-        if !self.installed.is_empty() {
+        // While languages are still looked for, a run is taken and waits for its own.
+        if !self.survey.is_over() || !self.survey.found().is_empty() {
             return Ok(());
         }
-        let known: Vec<_> = locus_languages::all().iter().map(|language| language.name.as_str()).collect();
+        let known = locus_languages::all().iter().filter(|language| language.default);
+        let known: Vec<_> = known.map(|language| language.name.as_str()).collect();
         Err(BackendError::Unavailable(format!("no language is installed here; install one of: {}", known.join(", "))))
     }
 
@@ -137,58 +129,61 @@ mod tests {
     use locus_core::{LimitsRequest, Network, Outcome, RunRequest, RunResult, Transcript};
     use locus_runner::embedded::Launcher;
     use locus_runner::sandbox::SandboxReport;
-    use locus_runner::toolchain::Toolchain;
+    use locus_runner::toolchain::{Survey, Toolchain};
 
     use super::{Embedded, execution};
     use crate::backend::{Backend as _, BackendError};
     use crate::gate::Gate;
 
     fn machine(ids: &[&str]) -> Embedded {
-        let toolchain = |id: &&str| Toolchain {
-            language: locus_languages::find(locus_languages::all(), id).expect("it is known"),
-            program: "/opt/interpreter".into(),
-            version: "99.1".into(),
-            folders: Vec::new(),
+        let toolchain = |id: &&str| {
+            let language = locus_languages::find(locus_languages::all(), id).expect("it is known");
+            Toolchain::new(language, "/opt/language/bin/program".into(), "99.1", &[])
         };
         let sandbox = SandboxReport { isolation: None, layers: Vec::new(), weakness: None };
-        Embedded::new(ids.iter().map(toolchain).collect(), Launcher::with(sandbox, &[], Network::None), Gate::new(1, 1))
+        let survey = Survey::of(ids.iter().map(toolchain).collect());
+        Embedded::new(survey, Launcher::with(sandbox, Network::None), Gate::new(1, 1))
     }
 
     fn request(language: &str) -> RunRequest {
         RunRequest { language: language.into(), code: Some("x".into()), ..RunRequest::default() }
     }
 
-    #[test]
-    fn a_language_goes_by_the_version_that_is_installed() {
+    #[tokio::test]
+    async fn a_language_goes_by_the_version_that_is_installed() {
         let machine = machine(&["python"]);
         for selector in ["python", "py", "python@99", "python@99.1"] {
-            let assignment = machine.assignment(request(selector)).expect("it is installed");
-            assert_eq!(assignment.program.run[0], "/opt/interpreter");
+            let assignment = machine.assignment(request(selector)).await.expect("it is installed");
+            assert_eq!(assignment.program.path, ["/opt/language/bin"]);
         }
-        assert_eq!(machine.languages()[0].version, "99.1");
-        assert!(machine.assignment(request("python@3.13")).is_err());
+        let told = &machine.languages()[0];
+        assert_eq!((told.version.as_str(), told.selector.as_str()), ("99.1", "python"));
+        assert!(machine.assignment(request("python@3.13")).await.is_err());
     }
 
-    #[test]
-    fn a_language_that_is_not_there_is_refused_with_those_that_are() {
-        let refusal =
-            |machine: &Embedded, id| machine.assignment(request(id)).expect_err("it is not there").to_string();
+    #[tokio::test]
+    async fn a_language_that_is_not_there_is_refused_with_those_that_are() {
+        let refusal = async |machine: &Embedded, id: &str| {
+            machine.assignment(request(id)).await.expect_err("it is not there").to_string()
+        };
         let python = machine(&["python"]);
-        assert_eq!(refusal(&python, "cobol"), "language \"cobol\" is not known; choose one of: python");
+        assert_eq!(refusal(&python, "klingon").await, "language \"klingon\" is not known; choose one of: python");
         assert_eq!(
-            refusal(&python, "javascript"),
+            refusal(&python, "javascript").await,
             "language \"javascript\" is not installed on this machine; choose one of: python"
         );
         let empty = machine(&[]);
-        assert!(refusal(&empty, "python").ends_with("no language is installed here"));
-        assert!(matches!(empty.ready(), Err(BackendError::Unavailable(text)) if text.contains("JavaScript, Python")));
+        assert!(refusal(&empty, "python").await.ends_with("no language is installed here"));
+        assert!(
+            matches!(empty.ready(), Err(BackendError::Unavailable(text)) if text.contains("JavaScript, ") && text.contains("Python"))
+        );
     }
 
-    #[test]
-    fn limits_come_from_the_request_then_the_language_and_stay_below_the_maximum() {
+    #[tokio::test]
+    async fn limits_come_from_the_request_then_the_language_and_stay_below_the_maximum() {
         let limits = LimitsRequest { timeout_seconds: Some(9000), memory_bytes: Some(1 << 20), ..Default::default() };
         let request = RunRequest { limits, ..request("python") };
-        let limits = machine(&["python"]).assignment(request).expect("it is valid").limits;
+        let limits = machine(&["python"]).assignment(request).await.expect("it is valid").limits;
         assert_eq!((limits.timeout_seconds, limits.memory_bytes, limits.processes), (300, 1 << 20, 64));
     }
 

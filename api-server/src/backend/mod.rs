@@ -14,6 +14,11 @@ pub trait Backend: Send + Sync {
     /// The languages that a request may name.
     fn languages(&self) -> Vec<LanguageInfo>;
 
+    /// Waits until `languages` names them all, where they have to be looked for.
+    fn surveyed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Runs a program to its end. Dropping the future cancels the run.
     fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>>;
 
@@ -34,21 +39,35 @@ pub trait Backend: Send + Sync {
 
 /// A language, as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LanguageInfo {
-    /// The id, as in `language: python`.
+    /// The id.
     pub id: String,
     /// The name that people read.
     pub name: String,
     /// The version that a program meets.
     pub version: String,
+    /// Whether the id alone means this version.
+    pub default: bool,
+    /// What a request names it by, as in `language: python@3.11`.
+    pub selector: String,
     /// Other names for the id.
     pub aliases: Vec<String>,
+    /// The name of the file that `code` becomes.
+    pub file_name: String,
+    /// The editor's mode for it; `null` where there is none.
+    pub editor: Option<String>,
+    /// Libraries beside those that the language itself brings.
+    pub libraries: Vec<String>,
+    /// A short program that shows what the language is like.
+    pub example: String,
 }
 
 impl From<&Language> for LanguageInfo {
     fn from(language: &Language) -> Self {
-        let Language { id, name, version, aliases, .. } = language.clone();
-        Self { id, name, version, aliases }
+        let (selector, editor) = (language.selector(), language.editor_mode().map(str::to_owned));
+        let Language { id, name, version, default, aliases, file_name, libraries, example, .. } = language.clone();
+        Self { id, name, version, default, selector, aliases, file_name, editor, libraries, example }
     }
 }
 

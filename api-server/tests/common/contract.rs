@@ -39,7 +39,7 @@ pub async fn holds(server: SocketAddr) {
     fails(server, loud, &"€".repeat(333), "output").await;
 
     for (request, part) in [
-        (json!({"language": "cobol", "code": ""}), "python"),
+        (json!({"language": "klingon", "code": ""}), "python"),
         (json!({"language": "python"}), "code"),
         (json!({"language": "python", "code": "", "files": [{"name": "a", "content": ""}]}), "code"),
         (json!({"language": "python", "files": [{"name": "../a", "content": ""}]}), "../a"),

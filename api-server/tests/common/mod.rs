@@ -3,9 +3,9 @@
 
 pub mod contract;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 /// The real binary on a free port; it is killed when it is dropped.
 pub struct Server {
     child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
     pub address: SocketAddr,
     /// What it said before its address.
     pub banner: String,
@@ -24,15 +25,16 @@ pub struct Server {
 
 impl Server {
     pub fn start(flags: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_locus-api-server"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_locus-api-server"))
             .args(["--listen", "127.0.0.1:0"])
             .args(flags)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         // It is killed from here on, whatever it says.
-        let mut server = Self { child, address: ([0, 0, 0, 0], 0).into(), banner: String::new() };
-        for line in BufReader::new(server.child.stdout.take().expect("a pipe")).lines() {
+        let mut server = Self { child, lines, address: ([0, 0, 0, 0], 0).into(), banner: String::new() };
+        while let Some(line) = server.lines.next() {
             let line = line.expect("text");
             if let Some(address) = line.strip_prefix("open http://") {
                 server.address = address.parse().expect("an address");
@@ -42,6 +44,11 @@ impl Server {
             server.banner.push('\n');
         }
         panic!("the server ended before it told its address: {}", server.banner);
+    }
+
+    /// The next line with a text that it says after its address.
+    pub fn says(&mut self, part: &str) -> String {
+        self.lines.by_ref().map(|line| line.expect("text")).find(|line| line.contains(part)).expect("it is said")
     }
 
     pub fn pid(&self) -> String {

@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
 use super::DISK_BYTES;
-use super::view::{DEVICES, HOOKS, SHARED_MEMORY, SOURCES, SYSTEM, View};
+use super::view::{DEVICES, LANGUAGES, SHARED_MEMORY, SOURCES, SYSTEM, View};
 
 /// The folder that programs work in.
 pub const WORK: &str = "/work";
@@ -45,9 +45,10 @@ enum What {
 pub fn sources(view: &View) -> io::Result<Vec<Source>> {
     let mut sources: Vec<Source> = Vec::new();
     for path in view.readable() {
-        let own = ["/proc", HOOKS].iter().any(|name| path == Path::new(name))
+        let own = ["/proc", LANGUAGES].iter().any(|name| path == Path::new(name))
             || OWN.iter().any(|(name, _)| path == Path::new(name));
-        let covered = sources.iter().any(|source| source.is_folder() && path.starts_with(&source.at));
+        // By a folder, or by a link into a folder of the system.
+        let covered = sources.iter().any(|source| path.starts_with(&source.at));
         if own || covered {
             continue;
         }
@@ -68,12 +69,6 @@ pub fn sources(view: &View) -> io::Result<Vec<Source>> {
     Ok(sources)
 }
 
-impl Source {
-    fn is_folder(&self) -> bool {
-        matches!(self.what, What::Mount { folder: true, .. })
-    }
-}
-
 /// Where a link leads, if that is in a folder of the system, as with /bin.
 fn stays_inside(link: &Path) -> Option<PathBuf> {
     let target = fs::read_link(link).ok()?;
@@ -88,7 +83,7 @@ pub fn build(sources: &[Source], writable: &[&str]) -> io::Result<()> {
     // It hides the machine's /proc, which every machine has and which nobody needs any more.
     rustix::mount::mount(c"tmpfs", c"/proc", c"tmpfs", plain, c"mode=755,size=1m,nr_inodes=1024")?;
     rustix::process::chdir(c"/proc")?;
-    for (path, text) in OWN.iter().chain(locus_languages::HOOKS) {
+    for (path, text) in OWN.iter().chain(locus_languages::FILES) {
         fs::write(place(Path::new(path), false)?, text)?;
     }
     let options = format!("mode=755,size={DISK_BYTES},nr_inodes={DISK_INODES}");

@@ -42,8 +42,8 @@ pub const SOURCES: &[&str] = &["/dev/random", "/dev/urandom", ZERO];
 /// To be written only where memory is counted: what is mapped of it to be shared belongs to no process.
 pub const ZERO: &str = "/dev/zero";
 
-/// Where what holds an interpreter in its start-up stands.
-pub const HOOKS: &str = "/locus";
+/// Where the languages' own files stand.
+pub const LANGUAGES: &str = "/locus";
 
 /// Shared memory with a name.
 pub const SHARED_MEMORY: &str = "/dev/shm";
@@ -64,7 +64,7 @@ pub struct View {
 impl View {
     /// Files and folders that the program may read and execute.
     pub fn readable(&self) -> impl Iterator<Item = &Path> {
-        let fixed = [SYSTEM, ETC, KERNEL, &[HOOKS]].into_iter().flatten().map(Path::new);
+        let fixed = [SYSTEM, ETC, KERNEL, &[LANGUAGES]].into_iter().flatten().map(Path::new);
         fixed.chain(self.resolver.then_some(Path::new(RESOLVER))).chain(self.language.iter().map(PathBuf::as_path))
     }
 }

@@ -20,14 +20,14 @@ fn python_program() -> &'static Program {
     static PROGRAM: OnceLock<Program> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let language = locus_languages::find(locus_languages::all(), "python").expect("python is a language");
-        Toolchain::probe(language).expect("the tests need python3").program()
+        Toolchain::probe(language).expect("the tests need python3").program
     })
 }
 
 /// The python of the system: that of the tests' own user may stand in its home, which another user can't enter.
 pub fn system_python() -> Program {
     let run = vec!["/usr/bin/python3".into(), "{main}".into()];
-    Program { run, readable: Vec::new(), ..python_program().clone() }
+    Program { run, path: Vec::new(), readable: Vec::new(), ..python_program().clone() }
 }
 
 /// A python program as an assignment, with limits that suit a test.
