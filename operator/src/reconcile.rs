@@ -275,6 +275,20 @@ impl Operator {
         }
     }
 
+    /// Notes what the end of a run whose pod was never claimed tells of the image; nothing where the pod never got so far.
+    fn note_failure(&self, run: &CodeRun, result: &RunResult) {
+        let own = pod::name(uid(run));
+        let Some(pod) = self.seen_pod(&own).filter(|_| desk::claim_of(run).is_none()) else { return };
+        let is_of_image = match PodView::of(&pod) {
+            PodView::Stuck(_) => true,
+            PodView::Ended(_) | PodView::Running(_) => result.outcome == Outcome::RunnerFailed,
+            PodView::Absent | PodView::Waiting { .. } | PodView::Leaving { .. } => false,
+        };
+        if let Some(verdict) = Verdict::of_failure(result.outcome, &result.error).filter(|_| is_of_image) {
+            self.note_evidence(run, &own, verdict);
+        }
+    }
+
     /// The CodeRun as it is known best: the watch may lag behind our own last write.
     fn newest(&self, seen: &Arc<CodeRun>) -> Arc<CodeRun> {
         let mut written = lock(&self.written);
@@ -498,11 +512,7 @@ impl Operator {
                 other => break other?,
             }
         }
-        if desk::claim_of(run).is_none()
-            && let Some(verdict) = Verdict::of_failure(result.outcome, &result.error)
-        {
-            self.note_evidence(run, &pod::name(uid(run)), verdict);
-        }
+        self.note_failure(run, result);
         self.desk.leave(uid(run), (self.clock)());
         self.tell_times(run, result);
         if !result.outcome.is_success() {

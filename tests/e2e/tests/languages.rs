@@ -77,12 +77,12 @@ async fn checks(client: &Client, name: &str) -> Vec<CodeRun> {
 async fn the_languages_of_the_chart_are_objects_and_say_that_their_pods_wait() {
     let client = client().await;
     for name in ["python", "javascript"] {
-        let told = until(&format!("two pods that wait for {name}"), async || {
+        let (language, status) = until(&format!("two pods that wait for {name}"), async || {
             let language = languages(&client).get(name).await.expect("the operator makes it");
             let status = language.status.clone().filter(|status| status.warm == 2)?;
             Some((language, status))
-        });
-        let (language, status) = told.await;
+        })
+        .await;
         assert_eq!(status.image.as_deref(), Some(language.spec.image.as_str()));
         assert_eq!(status.version.as_deref(), Some(language.spec.version.as_str()));
         assert_eq!(reason(&client, name, "Served").await.0, "True");
