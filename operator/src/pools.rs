@@ -97,18 +97,17 @@ impl Memory {
     /// perhaps, tells nothing by its end.
     fn hear(&mut self, uid: &str, state: &PodState, generation: i64) -> Option<Verdict> {
         let (good, verdict) = match state {
-            PodState::Starting => return None,
             PodState::Free => (true, Some(Verdict::Served)),
             PodState::Claimed | PodState::Silent | PodState::Retired => (true, None),
             PodState::Stuck { reason, message } => {
                 let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == *reason);
                 (false, outcome.and_then(|outcome| Verdict::of_failure(outcome, message)))
             }
-            // Any other end is that of a pod which the node would not have, or of the node.
             PodState::Ended { reason, message } if *reason == Outcome::RunnerFailed.as_str() => {
                 (false, Verdict::of_failure(Outcome::RunnerFailed, message))
             }
-            PodState::Ended { .. } => return None,
+            // Any other end is that of a pod which the node would not have, or of the node.
+            PodState::Starting | PodState::Ended { .. } => return None,
         };
         let before = self.heard.get(uid);
         if before.is_some_and(|(heard, was_good)| if good { *was_good && *heard == generation } else { true }) {
