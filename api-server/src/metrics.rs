@@ -98,10 +98,11 @@ impl Drop for RunTimer<'_> {
     }
 }
 
-/// The id of the language that a selector means. What clients write never becomes a label.
+/// The id of the language that a selector means, of those that come with Locus, so that labels stay few whatever clients
+/// write and whichever languages a cluster has.
 fn language_label(selector: &str) -> &'static str {
     let name = selector.split_once('@').map_or(selector, |(name, _)| name);
-    locus_languages::find(locus_languages::all(), name).map_or("unknown", |language| language.id.as_str())
+    locus_languages::find(locus_languages::all(), name).map_or("other", |language| language.id.as_str())
 }
 
 #[cfg(test)]
@@ -117,7 +118,7 @@ mod tests {
         let text = metrics.text();
         for line in [
             "locus_api_server_runs_total{language=\"python\",outcome=\"Completed\"} 1",
-            "locus_api_server_runs_total{language=\"unknown\",outcome=\"UnknownLanguage\"} 1",
+            "locus_api_server_runs_total{language=\"other\",outcome=\"UnknownLanguage\"} 1",
             "locus_api_server_runs_total{language=\"python\",outcome=\"Cancelled\"} 1",
             "locus_api_server_run_duration_seconds_count 3",
         ] {

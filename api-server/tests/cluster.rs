@@ -24,7 +24,7 @@ struct ApiServer {
     refusal: Mutex<Option<(u16, &'static str)>>,
     /// The status that a `CodeRun` has at once, told before its creation is answered.
     status: Mutex<Option<Value>>,
-    watches: Mutex<Vec<mpsc::UnboundedSender<Bytes>>>,
+    watches: Mutex<Vec<(String, mpsc::UnboundedSender<Bytes>)>>,
 }
 
 impl ApiServer {
@@ -48,10 +48,11 @@ impl ApiServer {
         let whole = |value: Value| Answer::from(value.to_string());
         if line.contains("watch=true") {
             let (sender, lines) = mpsc::unbounded();
-            self.watches.lock().expect("not poisoned").push(sender);
+            self.watches.lock().expect("not poisoned").push((line.to_owned(), sender));
             (200, Answer::from_stream(lines.map(Ok::<_, std::convert::Infallible>)))
         } else if line.starts_with("GET") {
-            let list = json!({"apiVersion": "locus.dev/v1alpha1", "kind": "CodeRunList", "items": [],
+            let items = if line.contains("/languages") { json!([language("python", "main.py")]) } else { json!([]) };
+            let list = json!({"apiVersion": "locus.dev/v1alpha1", "kind": "List", "items": items,
                 "metadata": {"resourceVersion": "1"}});
             (200, whole(list))
         } else if line.starts_with("PATCH") {
@@ -70,7 +71,15 @@ impl ApiServer {
     }
 
     fn tell(&self, event: &Value) {
-        for watch in &*self.watches.lock().expect("not poisoned") {
+        self.tell_watches("/coderuns", event);
+    }
+
+    fn tell_of_languages(&self, event: &Value) {
+        self.tell_watches("/languages", event);
+    }
+
+    fn tell_watches(&self, path: &str, event: &Value) {
+        for (_, watch) in self.watches.lock().expect("not poisoned").iter().filter(|(line, _)| line.contains(path)) {
             let _ = watch.unbounded_send(Bytes::from(format!("{event}\n")));
         }
     }
@@ -79,6 +88,12 @@ impl ApiServer {
         let requests = self.requests.lock().expect("not poisoned");
         requests.iter().filter(|(line, _)| line.starts_with(method)).cloned().collect()
     }
+}
+
+fn language(id: &str, file_name: &str) -> Value {
+    json!({"apiVersion": "locus.dev/v1alpha1", "kind": "Language",
+        "metadata": {"name": id, "uid": id, "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"name": id, "version": "1", "fileName": file_name, "image": id, "run": [id]}})
 }
 
 fn status(code: u16, message: &str) -> Value {
@@ -92,7 +107,7 @@ fn request() -> RunRequest {
 async fn ready(server: &Arc<ApiServer>) -> Cluster {
     let cluster = server.cluster();
     assert!(cluster.ready().is_err(), "nothing has been listed yet");
-    eventually(|| cluster.ready().is_ok() && !server.watches.lock().expect("not poisoned").is_empty()).await;
+    eventually(|| cluster.ready().is_ok() && server.watches.lock().expect("not poisoned").len() == 2).await;
     cluster
 }
 
@@ -121,7 +136,7 @@ async fn a_run_that_ends_before_its_creation_is_answered_is_not_missed() {
     assert!(line.contains("/apis/locus.dev/v1alpha1/namespaces/runs/coderuns"), "{line}");
     assert_eq!(body["metadata"]["labels"], json!({"locus.dev/front-door": "true"}));
     assert_eq!(body["spec"], json!({"language": "python", "code": "print(1)", "ttlSecondsAfterFinished": 60}));
-    assert_eq!(server.asked("GET").len(), 2, "one list and one watch for all");
+    assert_eq!(server.asked("GET").len(), 4, "one list and one watch of CodeRuns and of Languages for all");
     assert_eq!(server.asked("PATCH").len(), 0, "a run that has ended is not cancelled");
 }
 
@@ -168,10 +183,28 @@ async fn what_the_api_server_refuses_is_told_and_not_cancelled() {
 #[tokio::test]
 async fn what_is_wrong_at_first_sight_never_reaches_the_cluster() {
     let server = Arc::<ApiServer>::default();
-    let cluster = server.cluster();
-    let unknown = RunRequest { language: "cobol".into(), ..request() };
+    let cluster = ready(&server).await;
+    let unknown = RunRequest { language: "klingon".into(), ..request() };
     let empty = RunRequest { code: None, ..request() };
     assert!(matches!(cluster.execute(unknown).now_or_never(), Some(Err(BackendError::UnknownLanguage(_)))));
     assert!(matches!(cluster.execute(empty).now_or_never(), Some(Err(BackendError::InvalidRequest(_)))));
     assert_eq!(server.asked("POST").len(), 0);
+}
+
+#[tokio::test]
+async fn languages_are_those_of_the_cluster_as_they_come_and_go() {
+    let server = Arc::<ApiServer>::default();
+    let cluster = server.cluster();
+    assert!(cluster.languages().is_empty());
+    let early = cluster.execute(request()).await;
+    assert!(matches!(early, Err(BackendError::Unavailable(text)) if text.contains("Languages")), "none is unknown yet");
+    eventually(|| cluster.ready().is_ok() && server.watches.lock().expect("not poisoned").len() == 2).await;
+    let ids = || cluster.languages().into_iter().map(|language| language.id).collect::<Vec<_>>();
+    assert_eq!(ids(), ["python"]);
+    server.tell_of_languages(&json!({"type": "ADDED", "object": language("klingon", "main.tlh")}));
+    eventually(|| ids() == ["klingon", "python"]).await;
+    server.tell_of_languages(&json!({"type": "DELETED", "object": language("python", "main.py")}));
+    eventually(|| ids() == ["klingon"]).await;
+    let gone = cluster.execute(request()).await.expect_err("it is gone");
+    assert_eq!(gone, BackendError::UnknownLanguage("language \"python\" is not known; choose one of: klingon".into()));
 }

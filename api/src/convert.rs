@@ -1,8 +1,12 @@
 //! Between the Kubernetes types and the run contract.
 
 use locus_core::{Encoding, Limits, LimitsRequest, RunRequest, SourceFile, Usage};
+use locus_languages::Hold;
 
-use crate::{CodeRunSpec, EffectiveLimits, EnvVar, File, FileEncoding, RequestedLimits, UsageStatus, memory_bytes};
+use crate::{
+    CodeRunSpec, EffectiveLimits, EnvVar, File, FileEncoding, LanguageSpec, PrestartSpec, RequestedLimits, UsageStatus,
+    memory_bytes, memory_text,
+};
 
 impl From<&CodeRunSpec> for RunRequest {
     fn from(spec: &CodeRunSpec) -> Self {
@@ -29,15 +33,80 @@ impl From<RunRequest> for CodeRunSpec {
             args: some(request.args),
             env: some(request.env.into_iter().map(EnvVar::from).collect()),
             compile_args: some(request.compile_args),
-            limits: Some(request.limits).filter(|limits| *limits != LimitsRequest::default()).map(From::from),
+            limits: some_limits(request.limits),
             cancel_requested: None,
             ttl_seconds_after_finished: None,
         }
     }
 }
 
+impl LanguageSpec {
+    /// What an object of this name says. How the language is looked for on a machine, and who makes its image, is no
+    /// matter of a cluster.
+    #[must_use]
+    pub fn language(&self, object: &str) -> locus_languages::Language {
+        let limits = |limits: &Option<RequestedLimits>| limits.as_ref().map(LimitsRequest::from).unwrap_or_default();
+        let env = |env: &[EnvVar]| env.iter().map(locus_core::EnvVar::from).collect();
+        locus_languages::Language {
+            id: self.id.clone().unwrap_or_else(|| object.to_owned()),
+            name: self.name.clone(),
+            version: self.version.clone(),
+            default: self.default.unwrap_or(true),
+            aliases: self.aliases.clone().unwrap_or_default(),
+            file_name: self.file_name.clone(),
+            compile: self.compile.clone(),
+            run: self.run.clone(),
+            env: env(self.env.as_deref().unwrap_or_default()),
+            readable: self.readable.clone().unwrap_or_default(),
+            probe: Vec::new(),
+            limits: limits(&self.limits),
+            compile_limits: limits(&self.compile_limits),
+            prestart: self.prestart.as_ref().map(|prestart| Hold {
+                env: env(&prestart.env),
+                fixed_env: prestart.fixed_env.clone().unwrap_or_default(),
+            }),
+            image: None,
+            editor: self.editor.clone(),
+            libraries: self.libraries.clone().unwrap_or_default(),
+            example: self.example.clone().unwrap_or_default(),
+        }
+    }
+
+    /// What the object of a language says, whose programs run in this image.
+    #[must_use]
+    pub fn of(language: &locus_languages::Language, image: String) -> Self {
+        let env = |env: &[locus_core::EnvVar]| env.iter().cloned().map(EnvVar::from).collect::<Vec<_>>();
+        Self {
+            id: Some(language.id.clone()).filter(|id| *id != language.object_name()),
+            name: language.name.clone(),
+            version: language.version.clone(),
+            default: Some(false).filter(|_| !language.default),
+            aliases: some(language.aliases.clone()),
+            file_name: language.file_name.clone(),
+            image,
+            compile: language.compile.clone(),
+            run: language.run.clone(),
+            env: some(env(&language.env)),
+            readable: some(language.readable.clone()),
+            limits: some_limits(language.limits),
+            compile_limits: some_limits(language.compile_limits),
+            prestart: language
+                .prestart
+                .as_ref()
+                .map(|hold| PrestartSpec { env: env(&hold.env), fixed_env: some(hold.fixed_env.clone()) }),
+            editor: language.editor.clone(),
+            libraries: some(language.libraries.clone()),
+            example: Some(language.example.clone()).filter(|example| !example.is_empty()),
+        }
+    }
+}
+
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     Some(list).filter(|list| !list.is_empty())
+}
+
+fn some_limits(limits: LimitsRequest) -> Option<RequestedLimits> {
+    Some(limits).filter(|limits| *limits != LimitsRequest::default()).map(From::from)
 }
 
 impl From<&File> for SourceFile {
@@ -91,7 +160,7 @@ impl From<LimitsRequest> for RequestedLimits {
         Self {
             timeout_seconds: limits.timeout_seconds,
             cpu_seconds: limits.cpu_seconds,
-            memory: limits.memory_bytes.map(|bytes| bytes.to_string()),
+            memory: limits.memory_bytes.map(memory_text),
             output_bytes: limits.output_bytes.map(narrow),
             processes: limits.processes,
             file_bytes: limits.file_bytes.map(narrow),
@@ -108,6 +177,7 @@ impl From<Limits> for EffectiveLimits {
             output_bytes: limits.output_bytes,
             processes: limits.processes,
             file_bytes: limits.file_bytes,
+            compile_timeout_seconds: None,
         }
     }
 }
@@ -126,7 +196,18 @@ impl From<Usage> for UsageStatus {
 mod tests {
     use locus_core::{EnvVar, LimitsRequest, RunRequest, SourceFile};
 
-    use crate::CodeRunSpec;
+    use crate::{CodeRunSpec, LanguageSpec};
+
+    #[test]
+    fn every_embedded_language_survives_the_way_through_an_object() {
+        for language in locus_languages::all() {
+            let spec = LanguageSpec::of(language, "registry.example/it:1".into());
+            let yaml = serde_yaml::to_string(&spec).expect("it serializes");
+            let read: LanguageSpec = serde_yaml::from_str(&yaml).expect("it reads");
+            let kept = locus_languages::Language { probe: Vec::new(), image: None, ..language.clone() };
+            assert_eq!((read.language(&language.object_name()), &read), (kept, &spec));
+        }
+    }
 
     #[test]
     fn a_request_survives_the_way_through_a_spec() {

@@ -24,5 +24,5 @@ pub const POOL: &str = "locus.dev/pool";
 pub const TEMPLATE: &str = "locus.dev/template";
 /// On a CodeRun, whoever of its namespace's users it is for: runs are taken in turn among them.
 pub const CLIENT: &str = "locus.dev/client";
-/// On a Pool that the operator has made, what its settings said of it, shortened.
+/// On a Language or Pool that the operator has made, what its settings said of it, shortened.
 pub const CONFIGURED: &str = "locus.dev/configured";

@@ -1,21 +1,25 @@
 //! The Kubernetes types of Locus. The YAML in `crds/` is generated from them.
 
+mod catalogue;
 mod coderun;
 mod convert;
 pub mod labels;
+mod language;
 mod pool;
 mod quantity;
 mod status;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
+pub use catalogue::{Catalogue, Refusal, Served};
 pub use coderun::{CodeRun, CodeRunSpec, EnvVar, File, FileEncoding, RequestedLimits};
+pub use language::{Language, LanguageSpec, LanguageStatus, PrestartSpec};
 pub use pool::{Pool, PoolLimits, PoolSpec, PoolStatus, READY};
-pub use quantity::memory_bytes;
+pub use quantity::{memory_bytes, memory_text};
 pub use status::{CodeRunStatus, CompileStatus, EffectiveLimits, Phase, SUCCEEDED, UsageStatus};
 
 /// Every CustomResourceDefinition of Locus.
 #[must_use]
-pub fn crds() -> [CustomResourceDefinition; 2] {
-    [coderun::crd(), pool::crd()]
+pub fn crds() -> [CustomResourceDefinition; 3] {
+    [coderun::crd(), language::crd(), pool::crd()]
 }

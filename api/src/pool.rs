@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::coderun::without_number_formats;
 
-/// The type of the one condition of a Pool.
+/// The type of the one condition of a Pool and of a Language.
 pub const READY: &str = "Ready";
 
 /// Which pods wait, and how many. Pools stand in the namespace of the run pods.

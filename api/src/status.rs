@@ -141,4 +141,7 @@ pub struct EffectiveLimits {
     pub processes: u32,
     /// Bytes of the largest file that the program may write.
     pub file_bytes: u64,
+    /// Wall-clock seconds of the compile step, in languages that compile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_timeout_seconds: Option<u32>,
 }

@@ -80,6 +80,12 @@ pub struct Hold {
 /// The files of `support` and `prestart` of every language, after the paths where a run finds them: `/locus/<id>/...`.
 pub const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
+impl AsRef<Self> for Language {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// No language goes by the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("language {selector:?} is not known; choose one of: {known}")]
@@ -194,24 +200,27 @@ pub fn all() -> &'static [Language] {
     &LANGUAGES
 }
 
-/// The language among `languages` that a selector means; the default version goes before others.
+/// What among `languages` a selector means; a version that is named in full goes before others, and the default one next.
 ///
 /// # Errors
-/// [`UnknownLanguage`] lists the ids that would have been right.
-pub fn find<'a>(
-    languages: impl IntoIterator<Item = &'a Language> + Clone,
+/// [`UnknownLanguage`] lists the selectors that would have been right.
+pub fn find<'a, L: AsRef<Language>>(
+    languages: impl IntoIterator<Item = &'a L> + Clone,
     selector: &str,
-) -> Result<&'a Language, UnknownLanguage> {
-    let meant = languages.clone().into_iter().filter(|language| language.matches(selector));
+) -> Result<&'a L, UnknownLanguage> {
+    let version = selector.split_once('@').map_or("", |(_, version)| version);
+    let rank = |language: &Language| (language.version != version, !language.default);
+    let meant = languages.clone().into_iter().filter(|language| language.as_ref().matches(selector));
     // Of equals, `min_by_key` takes the first.
-    meant
-        .min_by_key(|language| !language.default)
-        .ok_or_else(|| UnknownLanguage { selector: selector.to_owned(), known: known(languages) })
+    meant.min_by_key(|language| rank(language.as_ref())).ok_or_else(|| UnknownLanguage {
+        selector: selector.to_owned(),
+        known: known(languages.into_iter().map(AsRef::as_ref)),
+    })
 }
 
 /// The selectors of languages, to choose one from.
-fn known<'a>(languages: impl IntoIterator<Item = &'a Language>) -> String {
-    let mut selectors: Vec<_> = languages.into_iter().map(Language::selector).collect();
+fn known<'a>(languages: impl Iterator<Item = &'a Language>) -> String {
+    let mut selectors: Vec<_> = languages.map(Language::selector).collect();
     selectors.sort();
     selectors.dedup();
     selectors.join(", ")
@@ -244,6 +253,18 @@ mod tests {
         for selector in ["python", "py", "python@3", "python@3.13", "py@3.13"] {
             assert_eq!(super::find(super::all(), selector).expect("it is known").id, "python", "{selector}");
         }
+    }
+
+    #[test]
+    fn a_version_that_is_named_in_full_goes_before_the_default_one_and_that_before_others() {
+        let python = super::find(super::all(), "python").expect("it is known");
+        let version = |version: &str, default| super::Language { version: version.into(), default, ..python.clone() };
+        let versions = [version("3.1", false), version("3", false), version("3.13", true)];
+        for (selector, meant) in [("py", "3.13"), ("python@3", "3"), ("python@3.1", "3.1"), ("python@3.13", "3.13")] {
+            assert_eq!(super::find(&versions, selector).expect("it is known").version, meant, "{selector}");
+        }
+        let error = super::find(&versions, "python@4").expect_err("it is not known").to_string();
+        assert!(error.ends_with("python, python@3, python@3.1"), "{error}");
     }
 
     #[test]

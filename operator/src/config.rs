@@ -6,7 +6,7 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::Toleration;
 use locus_api::PoolSpec;
 use locus_core::{Limits, Network};
-use locus_languages::{Language, UnknownLanguage};
+use locus_languages::Language;
 use serde::Deserialize;
 
 use crate::share::Concurrency;
@@ -38,7 +38,8 @@ pub enum ConfigError {
 pub struct Config {
     /// The namespace that all run pods live in.
     pub run_namespace: String,
-    /// The runner image of each language that is served, by language id.
+    /// The image of each language that the operator makes an object of, by the object's name: `python`, or `python-3.11` for
+    /// a version that is not the default one.
     pub images: BTreeMap<String, String>,
     /// Limits of runs.
     pub limits: LimitBounds,
@@ -121,15 +122,6 @@ pub struct PodSettings {
 }
 
 impl Config {
-    /// The language that a selector means, among those that are served.
-    ///
-    /// # Errors
-    /// [`UnknownLanguage`] lists those that are.
-    pub fn language(&self, selector: &str) -> Result<&'static Language, UnknownLanguage> {
-        let served = locus_languages::all().iter().filter(|language| self.images.contains_key(&language.id));
-        locus_languages::find(served, selector)
-    }
-
     /// Reads a file.
     ///
     /// # Errors
@@ -143,7 +135,8 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let image = |language: &Language| (language.id.clone(), format!("locus/runner-{}:dev", language.id));
+        let image =
+            |language: &Language| (language.object_name(), format!("locus/runner-{}:dev", language.image_name()));
         Self {
             run_namespace: "locus-runs".into(),
             images: locus_languages::all().iter().map(image).collect(),

@@ -1,4 +1,4 @@
-//! Watches CodeRuns, run pods and pools, and wakes [`Operator::reconcile`] when one of them changes.
+//! Watches CodeRuns, run pods, pools and languages, and wakes [`Operator::reconcile`] when one of them changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +12,13 @@ use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, ResourceExt as _};
-use locus_api::{CodeRun, Pool, labels};
+use locus_api::{Catalogue, CodeRun, Language, Pool, labels};
 
 use crate::links::lock;
 use crate::plan::is_finished;
-use crate::pools;
 use crate::reconcile::{Inputs, Operator, ReconcileError, slim};
 use crate::sweep::sweep;
+use crate::{configured, languages, pools};
 
 /// The most CodeRuns that are worked on at one time.
 const CONCURRENCY: u16 = 64;
@@ -26,8 +26,8 @@ const CONCURRENCY: u16 = 64;
 /// CodeRuns that are listed at a time: each may hold more than a megabyte until what is not needed is left out.
 const PAGE: u32 = 32;
 
-/// Runs until `stop` is there, and then until no CodeRun is being worked on. `ready` is set once all CodeRuns, pods and
-/// pools have been seen.
+/// Runs until `stop` is there, and then until no CodeRun is being worked on. `ready` is set once all languages, CodeRuns,
+/// pods and pools have been seen.
 pub async fn run(
     operator: Arc<Operator>,
     inputs: Inputs,
@@ -36,6 +36,7 @@ pub async fn run(
 ) {
     let (runs, run_writer) = reflector::store::<CodeRun>();
     let (pools, pool_writer) = reflector::store::<Pool>();
+    let (languages, language_writer) = reflector::store::<Language>();
     let (gone, forgotten) = unbounded::<CodeRun>();
     let run_stream = watcher(Api::<CodeRun>::all(operator.client.clone()), watcher::Config::default().page_size(PAGE))
         .default_backoff()
@@ -79,7 +80,29 @@ pub async fn run(
     .reflect(pool_writer)
     .touched_objects();
 
-    let chores = tokio::spawn(chores(operator.clone(), runs.clone(), pools, forgotten, ready));
+    let making = operator.clone();
+    // Those of the settings are there before any are listed: no run finds its language missing at the first start.
+    let language_stream = futures::stream::once(async move { configured::apply_languages(&making).await })
+        .flat_map({
+            let client = operator.client.clone();
+            move |()| watcher(Api::<Language>::all(client.clone()), watcher::Config::default())
+        })
+        .default_backoff()
+        .modify(|language| language.metadata.managed_fields = None)
+        .reflect(language_writer);
+    let languages_seen = tokio::spawn({
+        let (operator, languages) = (operator.clone(), languages.clone());
+        language_stream.for_each(move |event| {
+            if let Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) = event {
+                operator.set_catalogue(Catalogue::of(languages.state().iter().map(AsRef::as_ref)));
+                operator.evidence.wake();
+            }
+            std::future::ready(())
+        })
+    });
+
+    let stores = Stores { runs: runs.clone(), pools, languages };
+    let chores = tokio::spawn(chores(operator.clone(), stores, forgotten, ready));
     let pools_changed = operator.pools_changed.clone();
     let pools_seen = tokio::spawn(pool_stream.for_each(move |_| {
         pools_changed.notify_one();
@@ -102,6 +125,7 @@ pub async fn run(
         .await;
     chores.abort();
     pools_seen.abort();
+    languages_seen.abort();
 }
 
 async fn reconcile(run: Arc<CodeRun>, operator: Arc<Operator>) -> Result<Action, ReconcileError> {
@@ -119,21 +143,29 @@ fn back_off(run: Arc<CodeRun>, error: &ReconcileError, operator: Arc<Operator>) 
     Action::requeue(Duration::from_secs(2))
 }
 
-/// What runs beside reconciling: forgetting CodeRuns that are deleted, pools, and the sweep.
-async fn chores(
-    operator: Arc<Operator>,
+/// What the watches have shown, run pods aside.
+struct Stores {
     runs: Store<CodeRun>,
     pools: Store<Pool>,
+    languages: Store<Language>,
+}
+
+/// What runs beside reconciling: forgetting CodeRuns that are deleted, languages, pools, and the sweep.
+async fn chores(
+    operator: Arc<Operator>,
+    Stores { runs, pools, languages }: Stores,
     mut forgotten: UnboundedReceiver<CodeRun>,
     ready: Arc<AtomicBool>,
 ) {
+    filled(&languages).await;
     filled(&runs).await;
     filled(&operator.pods).await;
     filled(&pools).await;
     let unfinished: Vec<_> = runs.state().into_iter().filter(|run| !is_finished(run)).collect();
     operator.desk.open(&unfinished);
     ready.store(true, Ordering::Relaxed);
-    tracing::info!(coderuns = runs.state().len(), pods = operator.pods.state().len(), "watching");
+    let served = operator.catalogue().map_or(0, |catalogue| catalogue.served().len());
+    tracing::info!(languages = served, coderuns = runs.state().len(), pods = operator.pods.state().len(), "watching");
     let forget = async {
         while let Some(run) = forgotten.next().await {
             if let Err(error) = operator.forget(&run).await {
@@ -147,7 +179,14 @@ async fn chores(
             operator.desk.turn((operator.clock)());
         }
     };
-    tokio::join!(forget, give_out, sweep(&operator, &runs), pools::run(&operator, &pools, &runs));
+    tokio::join!(
+        forget,
+        give_out,
+        sweep(&operator, &runs),
+        configured::apply_pools(&operator),
+        pools::run(&operator, &pools, &runs),
+        languages::run(&operator, &languages, &runs),
+    );
 }
 
 /// Waits until a store has been filled. A store wakes only one of those who wait for it, and the controller waits

@@ -51,7 +51,8 @@ impl Link {
 
 /// What the reconciler asks of a link.
 enum Order {
-    Start(bytes::Bytes),
+    /// With the assignment; without one, the run is followed only if the runner has it.
+    Start(Option<bytes::Bytes>),
     Cancel,
     Acknowledge(tokio::sync::oneshot::Sender<bool>),
 }
@@ -145,7 +146,12 @@ impl Links {
 
     /// Hands the run to the runner; `assignment` is its JSON.
     pub fn start(&self, run_uid: &str, assignment: bytes::Bytes) {
-        self.order(run_uid, Order::Start(assignment));
+        self.order(run_uid, Order::Start(Some(assignment)));
+    }
+
+    /// Follows the run if the runner has it. Otherwise the runner takes none any more, and the link is refused.
+    pub fn resume(&self, run_uid: &str) {
+        self.order(run_uid, Order::Start(None));
     }
 
     /// Waits for what comes of a start, but not longer than `time`. A short program has ended by then, and its result is
@@ -230,7 +236,7 @@ impl Attendant {
             }
         }
         let Some(assignment) = assignment else { return };
-        if self.start_and_follow(&assignment, &mut inbox).await {
+        if self.start_and_follow(assignment.as_ref(), &mut inbox).await {
             while let Some(order) = inbox.recv().await {
                 if let Order::Acknowledge(done) = order {
                     let _ = done.send(self.client.acknowledge().await.is_ok());
@@ -259,7 +265,7 @@ impl Attendant {
     /// Whether the run has ended in this runner.
     async fn start_and_follow(
         &mut self,
-        assignment: &bytes::Bytes,
+        assignment: Option<&bytes::Bytes>,
         inbox: &mut mpsc::UnboundedReceiver<Order>,
     ) -> bool {
         loop {
@@ -285,10 +291,13 @@ impl Attendant {
 
     async fn try_run(
         &mut self,
-        assignment: &bytes::Bytes,
+        assignment: Option<&bytes::Bytes>,
         inbox: &mut mpsc::UnboundedReceiver<Order>,
     ) -> Result<Transcript, RunnerError> {
-        self.client.start(assignment).await?;
+        match assignment {
+            Some(assignment) => self.client.start(assignment).await?,
+            None => self.client.resume().await?,
+        }
         // Nothing follows from it, so nobody is told.
         lock(&self.state).link = Link::Running { since: (self.clock)() };
         let canceller = self.client.another();

@@ -17,7 +17,7 @@ use locus_operator::leader::Candidate;
 use locus_operator::pod::RUNNER_PORT;
 use locus_operator::reconcile::Operator;
 use locus_operator::runner_client::{Dialler, Route};
-use locus_operator::{configured, controller, server};
+use locus_operator::{controller, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -84,8 +84,6 @@ async fn main() -> anyhow::Result<()> {
         let _ = stop.send(());
         replaced
     });
-    let configured = operator.clone();
-    tokio::spawn(async move { configured::apply(&configured).await });
     controller::run(operator, inputs, ready, async move { drop(stopped.await) }).await;
     if watch.await? {
         anyhow::bail!("another operator leads now");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use locus_api::CodeRun;
+use locus_api::{Catalogue, CodeRun, Served};
 use locus_core::{Assignment, Limits, Outcome, RunRequest, RunResult, Standby};
 
 use crate::config::Config;
@@ -73,11 +73,15 @@ pub enum Step {
         address: Address,
         /// The limits in force.
         limits: Limits,
+        /// Those of the compile step, where the language compiles.
+        compile_limits: Option<Limits>,
     },
     /// Take the claim back: the pod's runner has accepted another run, so that this one has never started.
     Unclaim,
     /// Hand the run to the runner.
     Start(Box<Assignment>),
+    /// Follow the run if the runner has it; if not, the runner takes none any more. For runs whose language is gone.
+    Resume,
     /// Ask the runner to stop the run.
     Cancel,
     /// Write the result.
@@ -103,6 +107,7 @@ impl Step {
             Self::Claim { .. } => "Claim",
             Self::Unclaim => "Unclaim",
             Self::Start(_) => "Start",
+            Self::Resume => "Resume",
             Self::Cancel => "Cancel",
             Self::Finish(_) => "Finish",
             Self::CleanUp => "CleanUp",
@@ -113,16 +118,19 @@ impl Step {
 
 /// The next step for a CodeRun.
 #[must_use]
-pub fn plan(observed: &Observed<'_>, config: &Config) -> Step {
+pub fn plan(observed: &Observed<'_>, config: &Config, catalogue: &Catalogue) -> Step {
     if is_finished(observed.run) {
         return after_the_end(observed, config);
     }
-    let (assignment, image) = match assign(observed.run, config) {
-        Ok(assigned) => assigned,
-        Err(result) => return Step::Finish(result),
-    };
-    let claimed = observed.run.status.as_ref().is_some_and(|status| status.pod_uid.is_some());
-    if claimed { claimed_run(observed, assignment) } else { unclaimed_run(observed, &assignment, image, config) }
+    let assigned = assign(observed.run, config, catalogue);
+    if observed.run.status.as_ref().is_some_and(|status| status.pod_uid.is_some()) {
+        // Its pod may be running it: from the claim on, a language that is gone ends no run.
+        return claimed_run(observed, assigned.ok().map(|(assignment, _)| assignment), config);
+    }
+    match assigned {
+        Ok((assignment, served)) => unclaimed_run(observed, &assignment, served, config),
+        Err(result) => Step::Finish(result),
+    }
 }
 
 /// Whether the CodeRun has its outcome.
@@ -131,17 +139,15 @@ pub fn is_finished(run: &CodeRun) -> bool {
     run.status.as_ref().is_some_and(|status| status.outcome.is_some())
 }
 
-fn unclaimed_run(observed: &Observed<'_>, assignment: &Assignment, image: String, config: &Config) -> Step {
+fn unclaimed_run(observed: &Observed<'_>, assignment: &Assignment, served: &Served, config: &Config) -> Step {
     if cancel_requested(observed.run) {
         return finish(RunResult::failed(Outcome::Cancelled, "the run was cancelled before it started"));
     }
     match &observed.place {
-        None => {
-            Step::Ask(Need { language: assignment.program.language.clone(), memory: assignment.bounds().memory_bytes })
-        }
+        None => Step::Ask(Need { language: served.object.clone(), memory: assignment.bounds().memory_bytes }),
         Some(Place::Queued(why)) => wait(observed.run, observed.now, "Queued", format!("waiting for a pod: {why}")),
         Some(Place::Warm(_)) => warm_run(observed, assignment),
-        Some(Place::Cold { since }) => cold_run(observed, *since, assignment, image, config),
+        Some(Place::Cold { since }) => cold_run(observed, *since, assignment, served, config),
     }
 }
 
@@ -153,7 +159,7 @@ fn warm_run(observed: &Observed<'_>, assignment: &Assignment) -> Step {
     }
     match &observed.link {
         Link::None => Step::Dial(address.clone()),
-        Link::Connected => Step::Claim { address: address.clone(), limits: assignment.limits },
+        Link::Connected => claim(address, assignment),
         Link::Dialling { since, .. } if seconds(*since, observed.now) >= REDIAL_SECONDS => Step::AskAgain,
         Link::Dialling { .. } => Step::Wait(Duration::from_secs(1)),
         Link::Refused | Link::Running { .. } | Link::Finished(_) => Step::AskAgain,
@@ -165,13 +171,13 @@ fn cold_run(
     observed: &Observed<'_>,
     since: Timestamp,
     assignment: &Assignment,
-    image: String,
+    served: &Served,
     config: &Config,
 ) -> Step {
     let patience = i64::from(config.pod_start_seconds);
     match &observed.pod {
         PodView::Absent => Step::CreatePod {
-            image,
+            image: served.image.clone(),
             limits: assignment.bounds(),
             standby: Box::new(Standby {
                 program: assignment.program.clone(),
@@ -195,7 +201,7 @@ fn cold_run(
         PodView::Running(_) if observed.pod_leaving => Step::Wait(Duration::from_secs(1)),
         PodView::Running(address) => match &observed.link {
             Link::None => Step::Dial(address.clone()),
-            Link::Connected => Step::Claim { address: address.clone(), limits: assignment.limits },
+            Link::Connected => claim(address, assignment),
             Link::Dialling { since, error } if seconds(*since, observed.now) >= patience => {
                 finish(RunResult::failed(Outcome::RunnerFailed, format!("the runner can't be reached: {error}")))
             }
@@ -206,6 +212,11 @@ fn cold_run(
             Link::Running { .. } | Link::Finished(_) => Step::Wait(Duration::from_secs(1)),
         },
     }
+}
+
+fn claim(address: &Address, assignment: &Assignment) -> Step {
+    let Assignment { limits, compile_limits, .. } = *assignment;
+    Step::Claim { address: address.clone(), limits, compile_limits }
 }
 
 /// A run that waits for longer than a moment is told so: that it waits for its turn, and later that it waits for its pod,
@@ -221,8 +232,9 @@ pub fn wait(run: &CodeRun, now: Timestamp, reason: &'static str, message: String
     Step::Wait(Duration::from_secs(if told { 10 } else { 1 }))
 }
 
-fn claimed_run(observed: &Observed<'_>, assignment: Assignment) -> Step {
-    let patience = i64::from(assignment.bounds().timeout_seconds + GRACE_SECONDS);
+/// `assignment` is none where the run's language is gone, or has become another one.
+fn claimed_run(observed: &Observed<'_>, assignment: Option<Assignment>, config: &Config) -> Step {
+    let patience = patience(observed.run, config);
     if let Link::Finished(transcript) = &observed.link
         && let Some(result) = &transcript.result
     {
@@ -237,7 +249,7 @@ fn claimed_run(observed: &Observed<'_>, assignment: Assignment) -> Step {
         PodView::Waiting { .. } => Step::Wait(Duration::from_secs(1)),
         PodView::Running(address) => match &observed.link {
             Link::None => Step::Dial(address.clone()),
-            Link::Connected => Step::Start(Box::new(assignment)),
+            Link::Connected => assignment.map_or(Step::Resume, |assignment| Step::Start(Box::new(assignment))),
             Link::Refused => Step::Unclaim,
             Link::Dialling { since, error } if seconds(*since, observed.now) >= patience => {
                 finish(RunResult::failed(Outcome::RunnerFailed, format!("the runner can't be reached: {error}")))
@@ -250,6 +262,15 @@ fn claimed_run(observed: &Observed<'_>, assignment: Assignment) -> Step {
             Link::Dialling { .. } | Link::Running { .. } | Link::Finished(_) => Step::Wait(Duration::from_secs(10)),
         },
     }
+}
+
+/// Seconds that the runner of a claimed run may take. They follow from the claim: the language may be another one by now.
+fn patience(run: &CodeRun, config: &Config) -> i64 {
+    let limits = run.status.as_ref().and_then(|status| status.limits.as_ref());
+    let steps = limits.map_or(2 * config.limits.maximum.timeout_seconds, |limits| {
+        limits.timeout_seconds + limits.compile_timeout_seconds.unwrap_or_default()
+    });
+    i64::from(steps + GRACE_SECONDS)
 }
 
 /// A runner that is told to end cancels its run; when nobody asked for that, the pod's end is the reason.
@@ -281,19 +302,23 @@ fn after_the_end(observed: &Observed<'_>, config: &Config) -> Step {
     }
 }
 
-/// Looks up, checks and clamps everything that a runner needs, and names the image that has it.
-fn assign(run: &CodeRun, config: &Config) -> Result<(Assignment, String), Box<RunResult>> {
+/// Looks up, checks and clamps everything that a runner needs, and names the language that it is of.
+fn assign<'a>(
+    run: &CodeRun,
+    config: &Config,
+    catalogue: &'a Catalogue,
+) -> Result<(Assignment, &'a Served), Box<RunResult>> {
     let request = RunRequest::from(&run.spec);
-    let language = config
-        .language(&request.language)
+    let served = catalogue
+        .find(&request.language)
         .map_err(|error| Box::new(RunResult::failed(Outcome::UnknownLanguage, error.to_string())))?;
+    let language = &served.language;
     let uid = run.metadata.uid.clone().unwrap_or_default();
     let bounds = &config.limits;
     let assignment = language
         .assignment(uid, language.program(), request, bounds.default, bounds.maximum)
         .map_err(|error| Box::new(RunResult::failed(Outcome::InvalidRequest, error.to_string())))?;
-    let assignment = Assignment { network: config.pod.network, ..assignment };
-    Ok((assignment, config.images[&language.id].clone()))
+    Ok((Assignment { network: config.pod.network, ..assignment }, served))
 }
 
 fn ended(ending: &Ending) -> RunResult {
@@ -318,12 +343,13 @@ mod tests {
     use std::time::Duration;
 
     use k8s_openapi::jiff::{SignedDuration, Timestamp};
-    use locus_api::CodeRun;
+    use locus_api::{Catalogue, CodeRun};
     use locus_core::{Outcome, RunResult, Transcript};
     use serde_json::{Value, json};
 
     use super::{Observed, Step, plan};
     use crate::config::Config;
+    use crate::configured;
     use crate::desk::Place;
     use crate::links::Link;
     use crate::pod_view::{Address, Ending, PodView};
@@ -347,11 +373,31 @@ mod tests {
 
     /// The step of a run that has or may have a pod of its own.
     fn step(run: &CodeRun, pod: PodView, link: Link, at: i64) -> Step {
-        step_at(run, Some(Place::Cold { since: now(0) }), pod, link, at)
+        step_at(run, Some(cold()), pod, link, at)
+    }
+
+    fn cold() -> Place {
+        Place::Cold { since: now(0) }
     }
 
     fn step_at(run: &CodeRun, place: Option<Place>, pod: PodView, link: Link, at: i64) -> Step {
-        plan(&Observed { run, place, pod, pod_leaving: false, link, now: now(at) }, &Config::default())
+        step_with(&served(), run, place, pod, link, at)
+    }
+
+    fn step_with(
+        catalogue: &Catalogue,
+        run: &CodeRun,
+        place: Option<Place>,
+        pod: PodView,
+        link: Link,
+        at: i64,
+    ) -> Step {
+        plan(&Observed { run, place, pod, pod_leaving: false, link, now: now(at) }, &Config::default(), catalogue)
+    }
+
+    /// The languages of the settings.
+    fn served() -> Catalogue {
+        Catalogue::of(&configured::languages(&Config::default()))
     }
 
     fn running() -> PodView {
@@ -375,7 +421,9 @@ mod tests {
     }
 
     fn claimed() -> Value {
-        json!({"podName": "run-u1", "podUID": "p1", "phase": "Running"})
+        let limits = json!({"timeoutSeconds": 5, "cpuSeconds": 5, "memory": "1", "outputBytes": 1, "processes": 1,
+            "fileBytes": 1});
+        json!({"podName": "run-u1", "podUID": "p1", "phase": "Running", "limits": limits})
     }
 
     #[test]
@@ -456,6 +504,52 @@ mod tests {
     }
 
     #[test]
+    fn a_claimed_run_whose_language_is_gone_goes_on_as_long_as_its_pod_may_run_it() {
+        let run = run(&json!({}), &claimed());
+        let step = |pod, link| step_with(&Catalogue::default(), &run, None, pod, link, 0);
+        assert_eq!(step(running(), Link::None), Step::Dial(address()));
+        // Its runner knows whether it has started there.
+        assert_eq!(step(running(), Link::Connected), Step::Resume);
+        for link in [Link::Dialling { since: now(0), error: String::new() }, Link::Running { since: now(0) }] {
+            assert!(matches!(step(running(), link), Step::Wait(_)));
+        }
+        let result = finished(RunResult::failed(Outcome::NonZeroExit, "status 3"));
+        assert_eq!(outcome(&step(running(), result)), Some(Outcome::NonZeroExit));
+        assert_eq!(outcome(&step(PodView::Absent, Link::None)), Some(Outcome::NodeLost));
+        // One that never started has no claim any more, and then no language.
+        assert_eq!(step(running(), Link::Refused), Step::Unclaim);
+    }
+
+    #[test]
+    fn a_run_whose_language_is_gone_before_its_claim_ends_whatever_it_has_been_given() {
+        let run = run(&json!({}), &json!({"phase": "Pending"}));
+        for place in [None, Some(Place::Queued(String::new())), Some(Place::Warm(address())), Some(cold())] {
+            for (pod, link) in [(PodView::Absent, Link::None), (running(), Link::Connected)] {
+                let step = step_with(&Catalogue::default(), &run, place.clone(), pod, link, 0);
+                assert_eq!(outcome(&step), Some(Outcome::UnknownLanguage));
+            }
+        }
+    }
+
+    #[test]
+    fn a_claimed_run_is_waited_for_by_the_limits_of_its_claim_whatever_the_language_says_now() {
+        let mut objects = configured::languages(&Config::default());
+        for object in &mut objects {
+            object.spec.limits = Some(locus_api::RequestedLimits { timeout_seconds: Some(1), ..Default::default() });
+        }
+        let shorter = Catalogue::of(&objects);
+        let mut status = claimed();
+        status["limits"]["timeoutSeconds"] = json!(100);
+        status["limits"]["compileTimeoutSeconds"] = json!(30);
+        let run = run(&json!({}), &status);
+        for catalogue in [served(), shorter, Catalogue::default()] {
+            let at = |second| step_with(&catalogue, &run, None, running(), Link::Running { since: now(0) }, second);
+            assert!(matches!(at(189), Step::Wait(_)));
+            assert_eq!(outcome(&at(190)), Some(Outcome::RunnerFailed));
+        }
+    }
+
+    #[test]
     fn a_pod_that_no_run_was_sent_to_is_replaced_for_a_while() {
         let run = run(&json!({}), &json!({}));
         let evicted = PodView::Ended(ending(Outcome::PodEvicted, true));
@@ -468,7 +562,7 @@ mod tests {
     #[test]
     fn what_can_not_run_ends_without_a_pod() {
         for (spec, expected) in [
-            (json!({"language": "cobol"}), Outcome::UnknownLanguage),
+            (json!({"language": "klingon"}), Outcome::UnknownLanguage),
             (json!({"files": [{"name": "a", "content": "b"}]}), Outcome::InvalidRequest),
             (json!({"cancelRequested": true}), Outcome::Cancelled),
         ] {

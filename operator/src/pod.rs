@@ -102,6 +102,12 @@ pub fn build(request: PodRequest<'_>, config: &Config) -> Pod {
     }
 }
 
+/// The image that a pod runs.
+#[must_use]
+pub fn image(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.containers.first()?.image.as_deref()
+}
+
 /// What the pods of a pool are made from, in a few letters: the same for all that differ in name and user only.
 ///
 /// # Panics

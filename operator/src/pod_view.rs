@@ -156,7 +156,7 @@ fn waiting(pod: &Pod, status: &PodStatus) -> PodView {
     let told = state.and_then(|state| state.message.clone());
     match reason {
         "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" | "ImageInspectError" => {
-            let image = pod.spec.as_ref().and_then(|spec| spec.containers.first()?.image.clone()).unwrap_or_default();
+            let image = crate::pod::image(pod).unwrap_or_default();
             PodView::Stuck(Ending::new(
                 Outcome::ImagePullFailed,
                 format!("image {image:?} can't be pulled ({reason}: {})", told.unwrap_or_default()),

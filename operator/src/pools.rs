@@ -1,7 +1,7 @@
 //! Keeps each Pool's pods waiting: observe what there is, [`plan_pool`], apply.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::reflector::Store;
 use kube::{Api, ResourceExt as _};
-use locus_api::{CodeRun, Pool, PoolStatus, READY, labels, memory_bytes};
+use locus_api::{Catalogue, CodeRun, Pool, PoolStatus, READY, Served, labels, memory_bytes};
 use locus_core::{Limits, LimitsRequest, Outcome, Standby};
-use locus_languages::Language;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::evidence::Verdict;
 use crate::links::lock;
 use crate::plan::is_finished;
 use crate::pod::{self, PodRequest, Purpose};
@@ -55,6 +55,8 @@ struct Memory {
     failed_at: Option<Instant>,
     /// UIDs of the pods that were counted, as failed or as good.
     counted: HashSet<String>,
+    /// What pods have told of the language's image, by UID: for which generation of the language, and whether it was good.
+    heard: HashMap<String, (i64, bool)>,
     /// Since when new pods are put off.
     put_off: Option<Instant>,
     /// What went wrong last, in one word and one sentence.
@@ -91,6 +93,30 @@ impl Memory {
         }
     }
 
+    /// What a pod tells of its image, once for each generation of the language. One that was good once, and a run had
+    /// perhaps, tells nothing by its end.
+    fn hear(&mut self, uid: &str, state: &PodState, generation: i64) -> Option<Verdict> {
+        let (good, verdict) = match state {
+            PodState::Free => (true, Some(Verdict::Served)),
+            PodState::Claimed | PodState::Silent | PodState::Retired => (true, None),
+            PodState::Stuck { reason, message } => {
+                let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == *reason);
+                (false, outcome.and_then(|outcome| Verdict::of_failure(outcome, message)))
+            }
+            PodState::Ended { reason, message } if *reason == Outcome::RunnerFailed.as_str() => {
+                (false, Verdict::of_failure(Outcome::RunnerFailed, message))
+            }
+            // Any other end is that of a pod which the node would not have, or of the node.
+            PodState::Starting | PodState::Ended { .. } => return None,
+        };
+        let before = self.heard.get(uid);
+        if before.is_some_and(|(heard, was_good)| if good { *was_good && *heard == generation } else { true }) {
+            return None;
+        }
+        self.heard.insert(uid.to_owned(), (generation, good));
+        verdict
+    }
+
     fn rest(&self) -> Option<Duration> {
         let whole = Duration::from_secs(1 << self.failures.min(9)).min(LONGEST_REST);
         whole.checked_sub(self.failed_at?.elapsed()).filter(|rest| self.failures > 0 && !rest.is_zero())
@@ -99,7 +125,7 @@ impl Memory {
 
 /// What a pool's pods are to be like.
 struct Template<'a> {
-    language: &'a Language,
+    served: &'a Served,
     image: String,
     limits: Limits,
     standby: Standby,
@@ -124,19 +150,22 @@ async fn look(
     runs: &Store<CodeRun>,
     memories: &mut HashMap<String, Memory>,
 ) -> Option<Duration> {
+    let catalogue = operator.catalogue()?;
     let pools = pools.state();
     let pods = operator.pods.state();
     memories.retain(|name, _| pools.iter().any(|pool| pool.name_any() == *name));
     remove_strays(operator, &pools, &pods, runs).await;
     let (mut offers, mut observed) = (Vec::new(), Vec::new());
+    let mut warm = BTreeMap::<String, u32>::new();
     for pool in &pools {
         let memory = memories.entry(pool.name_any()).or_default();
-        let template = template(operator, pool);
+        let template = template(operator, &catalogue, pool);
         let pods = observe(operator, pool, template.as_ref().ok(), &pods, memory);
         if let Ok(template) = &template {
+            *warm.entry(template.served.object.clone()).or_default() += count(&pods, &PodState::Free);
             offers.push(PoolOffer {
                 name: pool.name_any(),
-                has: Need { language: template.language.id.clone(), memory: template.limits.memory_bytes },
+                has: Need { language: template.served.object.clone(), memory: template.limits.memory_bytes },
                 burst: pool.spec.burst.map(|burst| burst as usize),
                 free: Vec::new(),
             });
@@ -144,6 +173,7 @@ async fn look(
         observed.push((pool, template, pods));
     }
     let starting = observed.iter().flat_map(|(_, _, pods)| pods).filter(|pod| pod.state == PodState::Starting).count();
+    operator.evidence.set_warm(warm);
     operator.desk.set_pools(offers, starting);
     operator.desk.turn((operator.clock)());
     let mut look_again: Option<Duration> = None;
@@ -236,7 +266,11 @@ async fn create(operator: &Operator, pool: &Pool, template: &Template<'_>) -> Re
 }
 
 /// What the pods of a pool are to be like, or why there can be none.
-fn template<'a>(operator: &'a Operator, pool: &Pool) -> Result<Template<'a>, (&'static str, String)> {
+fn template<'a>(
+    operator: &Operator,
+    catalogue: &'a Catalogue,
+    pool: &Pool,
+) -> Result<Template<'a>, (&'static str, String)> {
     let config = &operator.config;
     if pool.name_any().len() > NAME_MAX {
         return Err((
@@ -244,17 +278,18 @@ fn template<'a>(operator: &'a Operator, pool: &Pool) -> Result<Template<'a>, (&'
             format!("a pool's name has at most {NAME_MAX} characters, since its pods bear it too"),
         ));
     }
-    let language =
-        config.language(&pool.spec.language).map_err(|error| (Outcome::UnknownLanguage.as_str(), error.to_string()))?;
+    let served =
+        catalogue.find(&pool.spec.language).map_err(|error| (Outcome::UnknownLanguage.as_str(), error.to_string()))?;
+    let language = &served.language;
     let default = Limits::clamp(language.limits, config.limits.default, config.limits.maximum);
     let memory = pool.spec.limits.as_ref().and_then(|limits| limits.memory.as_deref()).and_then(memory_bytes);
     // Only memory is the pod's to give: the other limits are the runner's, up to the most that any run may have.
     let memory = memory.unwrap_or(default.memory_bytes);
     let asked = LimitsRequest { memory_bytes: Some(memory), ..LimitsRequest::default() };
     let limits = Limits::clamp(asked, config.limits.maximum, config.limits.maximum);
-    let image = pool.spec.image.clone().unwrap_or_else(|| config.images[&language.id].clone());
+    let image = pool.spec.image.clone().unwrap_or_else(|| served.image.clone());
     let standby = Standby { program: language.program(), limits, network: config.pod.network };
-    Ok(Template { language, image, limits, standby })
+    Ok(Template { served, image, limits, standby })
 }
 
 /// The pods of a pool, those included that the watch has not shown yet.
@@ -273,9 +308,13 @@ fn observe(
     let mut of_pool: Vec<_> = pods.iter().filter(|pod| pod.labels().get(labels::POOL) == Some(&name)).collect();
     // The newest first: two operators that find one pod too many both choose the same.
     of_pool.sort_by_key(|pod| Reverse((pod.creation_timestamp().map(|time| time.0), pod.name_any())));
-    memory.counted.retain(|uid| of_pool.iter().any(|pod| pod.metadata.uid.as_ref() == Some(uid)));
+    let is_there = |uid: &String| of_pool.iter().any(|pod| pod.metadata.uid.as_ref() == Some(uid));
+    memory.counted.retain(is_there);
+    memory.heard.retain(|uid, _| is_there(uid));
+    // A pool may have an image of its own.
+    let served = template.filter(|template| template.image == template.served.image).map(|template| template.served);
     let mut found = Vec::new();
-    for pod in of_pool {
+    for pod in &of_pool {
         let age = pod.creation_timestamp().map_or(0, |time| now.duration_since(time.0).as_secs());
         let (uid, state) = (pod.uid().unwrap_or_default(), state_of(operator, pod));
         let state = match state {
@@ -289,6 +328,11 @@ fn observe(
         memory.learn(&uid, &state, pending);
         let young = age < i64::from(operator.config.retention.waiting_pod_seconds);
         let current = young && pod.labels().get(labels::TEMPLATE) == current.as_ref();
+        if let Some(served) = served.filter(|_| current)
+            && let Some(verdict) = memory.hear(&uid, &state, served.generation)
+        {
+            operator.evidence.note(served, verdict);
+        }
         found.push(PoolPod { uid, state, current });
     }
     let mut made = lock(&operator.made);
@@ -386,8 +430,8 @@ async fn tell(
     image: Option<String>,
     memory: &mut Memory,
 ) -> Option<Duration> {
-    let count = |wanted: &PodState| u32::try_from(pods.iter().filter(|pod| pod.state == *wanted).count()).unwrap_or(0);
-    let (ready, starting, claimed) = (count(&PodState::Free), count(&PodState::Starting), count(&PodState::Claimed));
+    let [ready, starting, claimed] =
+        [PodState::Free, PodState::Starting, PodState::Claimed].map(|state| count(pods, &state));
     let in_trouble =
         image.is_none() || pods.iter().any(|pod| matches!(pod.state, PodState::Stuck { .. } | PodState::Ended { .. }));
     let (status, reason, message) = match &memory.trouble {
@@ -438,6 +482,45 @@ async fn tell(
     None
 }
 
+fn count(pods: &[PoolPod], state: &PodState) -> u32 {
+    u32::try_from(pods.iter().filter(|pod| pod.state == *state).count()).unwrap_or(u32::MAX)
+}
+
 fn pods(operator: &Operator) -> Api<Pod> {
     Api::namespaced(operator.client.clone(), &operator.config.run_namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, PodState};
+    use crate::evidence::Verdict;
+
+    fn ended() -> PodState {
+        PodState::Ended { reason: "RunnerFailed", message: String::new() }
+    }
+
+    #[test]
+    fn a_pod_tells_once_of_its_image_and_its_end_after_a_run_tells_nothing() {
+        let mut memory = Memory::default();
+        assert_eq!(memory.hear("a", &PodState::Starting, 1), None);
+        assert_eq!(memory.hear("a", &PodState::Free, 1), Some(Verdict::Served));
+        for state in [PodState::Free, PodState::Claimed, ended()] {
+            assert_eq!(memory.hear("a", &state, 1), None);
+        }
+        assert_eq!(memory.hear("taken", &PodState::Claimed, 1), None);
+        assert_eq!(memory.hear("taken", &ended(), 1), None);
+        // A language that has changed in what no pod is made from.
+        assert_eq!(memory.hear("a", &PodState::Free, 2), Some(Verdict::Served));
+    }
+
+    #[test]
+    fn a_pod_that_is_stuck_tells_so_and_tells_when_it_runs_after_all() {
+        let mut memory = Memory::default();
+        let stuck = PodState::Stuck { reason: "ImagePullFailed", message: String::new() };
+        assert!(matches!(memory.hear("a", &stuck, 1), Some(Verdict::Failed { reason: "ImagePullFailed", .. })));
+        assert_eq!(memory.hear("a", &ended(), 1), None);
+        assert_eq!(memory.hear("a", &PodState::Free, 1), Some(Verdict::Served));
+        let lost = PodState::Ended { reason: "NodeLost", message: String::new() };
+        assert_eq!(memory.hear("b", &lost, 1), None);
+    }
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use futures::channel::mpsc::UnboundedReceiver;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
-use locus_api::{CodeRun, labels};
-use locus_core::{Assignment, Limits, RunResult, Standby};
+use locus_api::{Catalogue, CodeRun, Language, labels};
+use locus_core::{Assignment, Limits, Outcome, RunResult, Standby};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 
 use crate::config::Config;
 use crate::desk::{self, Desk, Place};
+use crate::evidence::{Evidence, Verdict};
 use crate::keys::Keys;
 use crate::links::{Link, Links, lock};
 use crate::metrics::Metrics;
@@ -34,6 +35,9 @@ use crate::standby::Standbys;
 use crate::status;
 use crate::timeline::{Stage, Timelines};
 use crate::users::Users;
+
+/// The time after which it is looked again whether languages have been listed.
+const UNLISTED: Duration = Duration::from_millis(50);
 
 /// The most steps of one CodeRun before others have their turn.
 const STEPS: usize = 8;
@@ -66,6 +70,10 @@ pub struct Operator {
     pub desk: Desk,
     /// Told when pools may have to be looked at.
     pub pools_changed: Arc<Notify>,
+    /// The languages that are served, once they have been listed.
+    catalogue: Mutex<Option<Arc<Catalogue>>>,
+    /// What was seen of their images.
+    pub evidence: Evidence,
     /// All run pods, as last seen.
     pub pods: Store<Pod>,
     /// The user ids of run pods.
@@ -166,6 +174,8 @@ impl Operator {
             desk: Desk::new(standbys.clone(), config.concurrency, wake, pools_changed.clone()),
             standbys,
             pools_changed,
+            catalogue: Mutex::default(),
+            evidence: Evidence::default(),
             recorder: Recorder::new(client.clone(), reporter),
             metrics: Arc::default(),
             users: Users::default(),
@@ -194,13 +204,19 @@ impl Operator {
 
     async fn take_steps(&self, run: Arc<CodeRun>) -> Result<Action, ReconcileError> {
         for _ in 0..STEPS {
+            // Before they have been listed every language would be unknown.
+            let Some(catalogue) = self.catalogue() else { return Ok(Action::requeue(UNLISTED)) };
             let run = self.newest(&run);
             let place = self.observe_place(&run);
             let SeenPod { uid: pod_uid, view: pod, leaving: pod_leaving } =
                 self.observe_pod(&run, place.as_ref()).await?;
             let link = self.observe_link(uid(&run), &pod_uid);
             let observed = Observed { run: &run, place, pod, pod_leaving, link, now: (self.clock)() };
-            let step = plan(&observed, &self.config);
+            let mut step = plan(&observed, &self.config, &catalogue);
+            if matches!(&step, Step::Finish(result) if result.outcome == Outcome::UnknownLanguage) {
+                // That is believed of the API server alone: the watch may lag behind a language that was just applied.
+                step = plan(&observed, &self.config, &self.list_languages(&run).await?);
+            }
             self.mark(&run, &step);
             let span = tracing::debug_span!(
                 "step",
@@ -226,6 +242,50 @@ impl Operator {
             Step::Start(_) => mark(Stage::Claimed),
             Step::Finish(_) => mark(Stage::Ended),
             _ => {}
+        }
+    }
+
+    /// The languages that are served, as last seen; none before they have been listed.
+    pub fn catalogue(&self) -> Option<Arc<Catalogue>> {
+        lock(&self.catalogue).clone()
+    }
+
+    /// From now on these are served.
+    pub fn set_catalogue(&self, catalogue: Catalogue) {
+        let mut current = lock(&self.catalogue);
+        if current.as_deref() != Some(&catalogue) {
+            *current = Some(Arc::new(catalogue));
+            self.pools_changed.notify_one();
+        }
+    }
+
+    async fn list_languages(&self, run: &CodeRun) -> Result<Catalogue, ReconcileError> {
+        let languages = Api::<Language>::all(self.client.clone()).list(&ListParams::default()).await;
+        let languages = languages.map_err(|source| failed("look-up of the language", run, source))?;
+        Ok(Catalogue::of(&languages.items))
+    }
+
+    /// Notes what a pod of a run tells of the image of the run's language; nothing where it is of another image.
+    fn note_evidence(&self, run: &CodeRun, pod: &str, verdict: Verdict) {
+        let Some(catalogue) = self.catalogue() else { return };
+        let Ok(served) = catalogue.find(&run.spec.language) else { return };
+        let image = self.seen_pod(pod).and_then(|pod| pod::image(&pod).map(str::to_owned));
+        if image.is_none_or(|image| image == served.image) {
+            self.evidence.note(served, verdict);
+        }
+    }
+
+    /// Notes what the end of a run whose pod was never claimed tells of the image; nothing where the pod never got so far.
+    fn note_failure(&self, run: &CodeRun, result: &RunResult) {
+        let own = pod::name(uid(run));
+        let Some(pod) = self.seen_pod(&own).filter(|_| desk::claim_of(run).is_none()) else { return };
+        let is_of_image = match PodView::of(&pod) {
+            PodView::Stuck(_) => true,
+            PodView::Ended(_) | PodView::Running(_) => result.outcome == Outcome::RunnerFailed,
+            PodView::Absent | PodView::Waiting { .. } | PodView::Leaving { .. } => false,
+        };
+        if let Some(verdict) = Verdict::of_failure(result.outcome, &result.error).filter(|_| is_of_image) {
+            self.note_evidence(run, &own, verdict);
         }
     }
 
@@ -335,8 +395,10 @@ impl Operator {
                     return Ok(Some(Duration::from_secs(1)));
                 }
             }
-            Step::Claim { address, limits } => {
-                self.write_status(run, status::claim(run, &address, limits, (self.clock)())).await?;
+            Step::Claim { address, limits, compile_limits } => {
+                let claim = status::claim(run, &address, limits, compile_limits, (self.clock)());
+                self.write_status(run, claim).await?;
+                self.note_evidence(run, &address.pod_name, Verdict::Served);
             }
             Step::Unclaim => {
                 self.write_status(run, status::unclaim(run, (self.clock)())).await?;
@@ -351,6 +413,10 @@ impl Operator {
                 if !self.links.has_news(uid(run)) {
                     return Ok(Some(Duration::from_secs(1)));
                 }
+            }
+            Step::Resume => {
+                self.links.resume(uid(run));
+                return Ok(Some(Duration::from_secs(1)));
             }
             Step::Cancel => {
                 self.links.cancel(uid(run));
@@ -410,7 +476,7 @@ impl Operator {
             }
             Err(kube::Error::Api(answer)) if matches!(answer.code, 400 | 403 | 422) => {
                 let message = format!("the cluster refused the pod: {}", answer.message);
-                self.finish(run, &RunResult::failed(locus_core::Outcome::PodRejected, message)).await?;
+                self.finish(run, &RunResult::failed(Outcome::PodRejected, message)).await?;
                 Ok(Duration::ZERO)
             }
             Err(source) => Err(failed("creation of the pod", run, source)),
@@ -446,6 +512,7 @@ impl Operator {
                 other => break other?,
             }
         }
+        self.note_failure(run, result);
         self.desk.leave(uid(run), (self.clock)());
         self.tell_times(run, result);
         if !result.outcome.is_success() {

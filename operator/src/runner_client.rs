@@ -193,6 +193,24 @@ impl RunnerClient {
         }
     }
 
+    /// Makes sure that the runner has the run, or else never will.
+    ///
+    /// # Errors
+    /// [`RunnerError::OtherRun`] proves that the run never started there.
+    pub async fn resume(&mut self) -> Result<(), RunnerError> {
+        let any = Self::new(self.dialler.clone(), self.address.clone(), String::new());
+        match any.retire().await {
+            Ok(()) => return Err(RunnerError::OtherRun),
+            Err(RunnerError::OtherRun) => {}
+            Err(error) => return Err(error),
+        }
+        let path = format!("/v1/runs/{}", self.run_uid);
+        match self.short(Method::GET, &path, Bytes::new()).await {
+            Err(RunnerError::Status { status: StatusCode::NOT_FOUND, .. }) => Err(RunnerError::OtherRun),
+            other => other.map(drop),
+        }
+    }
+
     /// Follows the run's events from its start to its end.
     ///
     /// # Errors

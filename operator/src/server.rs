@@ -19,7 +19,8 @@ pub fn router(metrics: Arc<Metrics>, ready: Arc<AtomicBool>) -> Router {
         if ready.load(Ordering::Relaxed) {
             (StatusCode::OK, "ready\n").into_response()
         } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "the operator has not seen all CodeRuns and pods yet\n").into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, "the operator has not seen all languages, CodeRuns and pods yet\n")
+                .into_response()
         }
     };
     Router::new()

@@ -21,7 +21,7 @@ pub struct Tenant {
 /// What a run needs of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// The language's id.
+    /// The name of the language's object: an id may have several versions.
     pub language: String,
     /// Bytes of memory.
     pub memory: u64,

@@ -33,14 +33,21 @@ pub fn waiting(run: &CodeRun, reason: &str, message: &str, now: Timestamp) -> Va
 
 /// The run has this pod, and no other from now on.
 #[must_use]
-pub fn claim(run: &CodeRun, address: &Address, limits: Limits, now: Timestamp) -> Value {
+pub fn claim(
+    run: &CodeRun,
+    address: &Address,
+    limits: Limits,
+    compile_limits: Option<Limits>,
+    now: Timestamp,
+) -> Value {
+    let compile_timeout_seconds = compile_limits.map(|limits| limits.timeout_seconds);
     let message = format!("pod {} has the run", address.pod_name);
     let status = CodeRunStatus {
         observed_generation: run.metadata.generation,
         conditions: vec![condition(run, "Unknown", "Running", &message, now)],
         phase: Some(Phase::Running),
         start_time: Some(Time(now)),
-        limits: Some(EffectiveLimits::from(limits)),
+        limits: Some(EffectiveLimits { compile_timeout_seconds, ..EffectiveLimits::from(limits) }),
         pod_name: Some(address.pod_name.clone()),
         pod_uid: Some(address.pod_uid.clone()),
         ..CodeRunStatus::default()

@@ -5,9 +5,10 @@
 //! runner accepts the first run and no other. What an operator does at each step is decided by `plan` alone.
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use locus_api::CodeRun;
+use locus_api::{Catalogue, CodeRun};
 use locus_core::{Outcome, RunResult, Transcript};
 use locus_operator::config::Config;
+use locus_operator::configured;
 use locus_operator::desk::Place;
 use locus_operator::links::Link;
 use locus_operator::plan::{Observed, Step, plan};
@@ -86,12 +87,15 @@ struct World {
     runs: [Run; RUNS],
     pods: [Pod; PODS],
     operators: Vec<[Memory; RUNS]>,
+    /// Operators that have seen that the language is gone. One that has not goes on as before.
+    unknown: Vec<bool>,
     /// Faults that may still happen.
     crashes: u8,
     deaths: u8,
     lost: u8,
     cancels: u8,
     retirements: u8,
+    languages: u8,
     /// Whether all deadlines have passed.
     late: bool,
 }
@@ -126,6 +130,8 @@ enum Action {
     /// A pool gives up a pod: its runner takes no run from now on, and the pod goes.
     Retire(usize),
     Cancel(usize),
+    /// An operator sees that the language is gone.
+    LanguageGoes(usize),
     Late,
 }
 
@@ -134,6 +140,7 @@ struct Setting {
     operators: usize,
     faults: World,
     config: Config,
+    catalogue: Catalogue,
     template: CodeRun,
 }
 
@@ -182,15 +189,25 @@ impl Setting {
             runs: std::array::from_fn(|run| Run { stored: stored(run), starts: u8::from(run >= runs), results: 0 }),
             pods,
             operators: vec![std::array::from_fn(|run| Memory { seen: stored(run), ..Memory::default() }); operators],
+            unknown: vec![false; operators],
             crashes,
             deaths,
             lost,
             cancels,
             retirements,
+            languages: 0,
             late: false,
         };
         let template = serde_json::from_value(template).expect("a CodeRun");
-        Self { operators, faults, config: Config::default(), template }
+        let config = Config::default();
+        let catalogue = Catalogue::of(&configured::languages(&config));
+        Self { operators, faults, config, catalogue, template }
+    }
+
+    /// With a language that goes, and this many operators that get to see it.
+    fn whose_language_goes(mut self, seen_by: u8) -> Self {
+        self.faults.languages = seen_by;
+        self
     }
 
     fn code_run(&self, run: usize, seen: Stored) -> CodeRun {
@@ -237,7 +254,8 @@ impl Setting {
         };
         let object = self.code_run(run, seen);
         let observed = Observed { run: &object, place, pod: view, pod_leaving: false, link, now: now(world.late) };
-        plan(&observed, &self.config)
+        let nothing = Catalogue::default();
+        plan(&observed, &self.config, if world.unknown[operator] { &nothing } else { &self.catalogue })
     }
 
     /// Does a step. `told` is whether the operator learns that it is done.
@@ -300,6 +318,11 @@ impl Setting {
             }
             Step::Unclaim => {
                 if write(&|stored| stored.claim = None) && told {
+                    if let Line::Refused(at @ (pod, _)) = memory.line
+                        && pod == POOL + run
+                    {
+                        world.pods[pod].there &= !world.has(at);
+                    }
                     let memory = &mut world.operators[operator][run];
                     (memory.place, memory.line) = (None, Line::None);
                 }
@@ -307,6 +330,13 @@ impl Setting {
             Step::Start(_) => {
                 let Line::Connected(at) = memory.line else { panic!("only an open link is given a run") };
                 let line = start(world, at, run);
+                if told {
+                    world.operators[operator][run].line = line;
+                }
+            }
+            Step::Resume => {
+                let Line::Connected(at) = memory.line else { panic!("only an open link is asked for a run") };
+                let line = resume(world, at, run);
                 if told {
                     world.operators[operator][run].line = line;
                 }
@@ -349,6 +379,21 @@ fn start(world: &mut World, at: PodId, run: usize) -> Line {
     }
 }
 
+/// A runner is asked for a run, and takes none any more if it has none: how the link is then.
+fn resume(world: &mut World, at: PodId, run: usize) -> Line {
+    let there = world.has(at);
+    let pod = &mut world.pods[at.0];
+    match pod.accepted {
+        _ if !there => Line::Dialling,
+        Some(accepted) if accepted == run => Line::Running(at),
+        Some(_) => Line::Refused(at),
+        None => {
+            pod.retired = true;
+            Line::Refused(at)
+        }
+    }
+}
+
 fn now(late: bool) -> Timestamp {
     CREATED + SignedDuration::from_secs(if late { 1_000_000 } else { 0 })
 }
@@ -376,6 +421,9 @@ impl Model for Setting {
             }
             if world.crashes > 0 {
                 actions.push(Action::Crash(operator));
+            }
+            if world.languages > 0 {
+                actions.push(Action::LanguageGoes(operator));
             }
         }
         actions.extend((0..PODS).map(Action::ProgramEnds));
@@ -437,6 +485,12 @@ impl Model for Setting {
                     next.runs[run].stored.version += 1;
                 }
             }
+            Action::LanguageGoes(operator) => {
+                if !next.unknown[operator] {
+                    next.languages -= 1;
+                    next.unknown[operator] = true;
+                }
+            }
             Action::Late => next.late = true,
         }
         (next != *world).then_some(next)
@@ -452,6 +506,9 @@ impl Model for Setting {
             }),
             Property::always("a run that completed was started", |_, world: &World| {
                 world.runs.iter().all(|run| run.stored.outcome != Some(Outcome::Completed) || run.starts == 1)
+            }),
+            Property::always("a run that ended for want of its language was never started", |_, world: &World| {
+                world.runs.iter().all(|run| run.stored.outcome != Some(Outcome::UnknownLanguage) || run.starts == 0)
             }),
             Property::always("a pod has a run only that has claimed it", |_, world: &World| {
                 let claims = |(at, pod): (usize, &Pod)| {
@@ -581,4 +638,14 @@ fn two_operators_that_know_nothing_of_each_other() {
 #[test]
 fn two_operators_with_one_run_and_all_faults_once() {
     check_much_of("two operators, each fault once", &|| Setting::new(1, 2, 1, 1, 1, 1, 1));
+}
+
+#[test]
+fn one_operator_whose_language_goes_while_it_crashes_and_loses_answers() {
+    check("a language goes", Setting::new(1, 1, 1, 1, 1, 0, 0).whose_language_goes(1));
+}
+
+#[test]
+fn two_operators_that_do_not_see_at_one_time_that_a_language_is_gone() {
+    check_much_of("two operators, a language goes", &|| Setting::new(1, 2, 1, 1, 1, 0, 1).whose_language_goes(2));
 }

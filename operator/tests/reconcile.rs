@@ -2,13 +2,13 @@
 //! that keeps a CodeRun, the second one an HTTP server that checks real tokens.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http_body_util::BodyExt as _;
 use k8s_openapi::api::core::v1::Pod;
@@ -17,10 +17,11 @@ use kube::client::Body;
 use kube::runtime::events::Reporter;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher;
-use locus_api::{CodeRun, labels};
+use locus_api::{Catalogue, CodeRun, labels};
 use locus_core::token::{Demand, Scope, TokenSigner, TokenVerifier};
 use locus_core::{Event, Outcome, RunResult};
 use locus_operator::config::Config;
+use locus_operator::configured;
 use locus_operator::keys::Keys;
 use locus_operator::links::Link;
 use locus_operator::reconcile::{Operator, ReconcileError};
@@ -38,6 +39,8 @@ struct Cluster {
     conflict: Mutex<bool>,
     /// The most bytes of a status.
     status_limit: Mutex<Option<usize>>,
+    /// The languages that are listed.
+    languages: Mutex<Vec<Value>>,
 }
 
 impl Cluster {
@@ -68,6 +71,11 @@ impl Cluster {
             run["status"].as_object_mut().expect("an object").extend(status);
             run["metadata"]["resourceVersion"] = json!((version + 1).to_string());
             (200, run.clone())
+        } else if request.ends_with("/languages") {
+            let items = self.languages.lock().expect("not poisoned").clone();
+            let list =
+                json!({"apiVersion": "locus.dev/v1alpha1", "kind": "LanguageList", "metadata": {}, "items": items});
+            (200, list)
         } else if request.starts_with("GET") {
             refused(404, "NotFound", "not found")
         } else if request.starts_with("DELETE") {
@@ -105,6 +113,7 @@ struct Runner {
     verifier: TokenVerifier,
     starts: AtomicUsize,
     acknowledged: AtomicUsize,
+    retired: AtomicBool,
     other_run: bool,
     output: Vec<u8>,
 }
@@ -138,13 +147,26 @@ impl Runner {
                 .map(|event| serde_json::to_string(&event).expect("it serializes") + "\n")
                 .concat()
         };
+        let state = |State(runner): State<Arc<Self>>, Path(run): Path<String>, headers: HeaderMap| async move {
+            assert!(runner.allows(&headers, &run, None));
+            let has_it = runner.starts.load(Ordering::SeqCst) > 0 && !runner.other_run;
+            (if has_it { StatusCode::OK } else { StatusCode::NOT_FOUND }, Json(json!({"uid": run})))
+        };
+        let retire = |State(runner): State<Arc<Self>>, headers: HeaderMap| async move {
+            assert!(runner.allows(&headers, "", None));
+            if runner.starts.load(Ordering::SeqCst) > 0 || runner.other_run {
+                return StatusCode::CONFLICT;
+            }
+            runner.retired.store(true, Ordering::SeqCst);
+            StatusCode::NO_CONTENT
+        };
         let acknowledge = |State(runner): State<Arc<Self>>| async move {
             runner.acknowledged.fetch_add(1, Ordering::SeqCst);
             StatusCode::NO_CONTENT
         };
         let router = Router::new()
-            .route("/v1/pod", get(|| async { Json(json!({"podUid": "p1"})) }))
-            .route("/v1/runs/{uid}", put(start))
+            .route("/v1/pod", get(|| async { Json(json!({"podUid": "p1"})) }).delete(retire))
+            .route("/v1/runs/{uid}", get(state).put(start))
             .route("/v1/runs/{uid}/events", get(events))
             .route("/v1/runs/{uid}/ack", post(acknowledge))
             .with_state(runner.clone());
@@ -171,6 +193,7 @@ impl World {
             verifier: TokenVerifier::parse(&public_key).expect("a key"),
             starts: AtomicUsize::new(0),
             acknowledged: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
             other_run: false,
             output: b"hello\n".to_vec(),
         };
@@ -181,7 +204,10 @@ impl World {
         let keys = Arc::new(Keys::new(vec![signer]));
         let dialler = Dialler { route: Route::Direct { port: address.port() }, keys };
         let clock = Arc::new(k8s_openapi::jiff::Timestamp::now);
+        let languages = configured::languages(&Config::default());
+        *cluster.languages.lock().expect("not poisoned") = languages.iter().map(|language| json!(language)).collect();
         let (operator, inputs) = Operator::new(client, Config::default(), dialler, Reporter::from("test"), clock);
+        operator.set_catalogue(Catalogue::of(&languages));
         let mut pods = inputs.pods;
         pods.apply_watcher_event(&watcher::Event::Init);
         pods.apply_watcher_event(&watcher::Event::InitDone);
@@ -351,10 +377,69 @@ async fn a_full_quota_is_waited_for_and_told_once() {
 #[tokio::test]
 async fn an_unknown_language_ends_the_run_without_a_pod() {
     let world = World::new(|_| {}).await;
-    world.create(&json!({"language": "cobol", "code": "x"}), &json!({}), 0);
+    world.create(&json!({"language": "klingon", "code": "x"}), &json!({}), 0);
     world.reconcile().await.expect("it ends the run");
     assert_eq!(world.run()["status"]["outcome"], "UnknownLanguage");
     assert_eq!(world.cluster.requests("POST /api/v1/namespaces/locus-runs/pods").len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_decided_before_languages_have_been_listed() {
+    let cluster = Arc::new(Cluster::default());
+    let keys = Arc::new(Keys::new(vec![TokenSigner::from_seed(&[7; 32])]));
+    let dialler = Dialler { route: Route::Direct { port: 1 }, keys };
+    let clock = Arc::new(k8s_openapi::jiff::Timestamp::now);
+    let (operator, _inputs) =
+        Operator::new(cluster.client(), Config::default(), dialler, Reporter::from("test"), clock);
+    let run = json!({"apiVersion": "locus.dev/v1alpha1", "kind": "CodeRun", "spec": {"language": "klingon", "code": ""},
+        "metadata": {"name": "hello", "namespace": "team", "uid": "u1"}});
+    operator.reconcile(Arc::new(serde_json::from_value(run).expect("a CodeRun"))).await.expect("it waits");
+    assert_eq!(cluster.requests("").len(), 0);
+}
+
+#[tokio::test]
+async fn a_language_that_was_applied_a_moment_ago_is_known_although_the_watch_lags_behind() {
+    let world = World::new(|_| {}).await;
+    world.operator.set_catalogue(Catalogue::default());
+    world.create(&python(), &json!({"phase": "Pending"}), 0);
+    world.reconcile().await.expect("it asks for a pod");
+    assert!(world.run()["status"].get("outcome").is_none(), "{}", world.run());
+    assert!(!world.cluster.requests("GET /apis/locus.dev/v1alpha1/languages").is_empty());
+}
+
+impl World {
+    /// The languages are gone.
+    fn without_languages(&self) {
+        self.operator.set_catalogue(Catalogue::default());
+        self.cluster.languages.lock().expect("not poisoned").clear();
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_gets_its_result_although_its_language_is_gone() {
+    let mut world = World::new(|runner| runner.starts = AtomicUsize::new(1)).await;
+    world.create(&python(), &json!({"phase": "Running", "podName": "run-u1", "podUID": "p1"}), 100);
+    world.without_languages();
+    world.run_to_the_end().await;
+    world.link(|link| matches!(link, Link::Finished(_))).await;
+    world.reconcile().await.expect("it writes the result");
+    assert_eq!(world.run()["status"]["stdout"], "hello\n");
+    assert!(!world.runner.retired.load(Ordering::SeqCst));
+    assert_eq!(world.runner.starts.load(Ordering::SeqCst), 1, "it was not started again");
+}
+
+#[tokio::test]
+async fn a_run_that_was_claimed_and_never_sent_ends_when_its_runner_has_promised_not_to_take_it() {
+    let mut world = World::new(|_| {}).await;
+    world.create(&python(), &json!({"phase": "Running", "podName": "run-u1", "podUID": "p1"}), 100);
+    world.without_languages();
+    world.run_to_the_end().await;
+    world.link(|link| *link == Link::Refused).await;
+    assert!(world.runner.retired.load(Ordering::SeqCst), "it takes no run any more");
+    assert!(world.run()["status"].get("outcome").is_none());
+    world.reconcile().await.expect("it takes the claim back, and ends the run");
+    assert_eq!(world.run()["status"]["outcome"], "UnknownLanguage");
+    assert_eq!(world.runner.starts.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

@@ -129,6 +129,7 @@ runNamespace: {{ .Values.runNamespace.name }}
 images:
   {{- range $language, $image := .Values.images.runners }}
   {{ $language }}: {{ $image | quote }}
+  {{- else }} {}
   {{- end }}
 limits:
   default: {{- include "locus.integers" .Values.limits.default | trim | nindent 4 }}
@@ -137,7 +138,7 @@ retention: {{- include "locus.integers" .Values.retention | trim | nindent 2 }}
 concurrency: {{- include "locus.integers" .Values.concurrency | trim | nindent 2 }}
 pools:
   {{- range $name, $pool := .Values.pools }}
-  {{- if and $pool (hasKey $.Values.images.runners $pool.language) }}
+  {{- if and $pool (hasKey (default dict $.Values.images.runners) (splitList "@" $pool.language | first)) }}
   {{ $name }}: {{ toJson $pool }}
   {{- end }}
   {{- else }} {}

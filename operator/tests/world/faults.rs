@@ -46,12 +46,15 @@ pub struct Schedule {
     pub deeds: usize,
     /// Pods that wait for runs.
     pub pool: usize,
+    /// Whether a user applies a language.
+    pub language: bool,
 }
 
 impl Schedule {
     /// Nothing goes wrong.
     pub fn clean(seed: u64) -> Self {
-        Self { odds: Odds::default(), end: Duration::ZERO, operators: 1, deeds: 0, pool: Self::of(seed).pool }
+        let Self { pool, language, .. } = Self::of(seed);
+        Self { odds: Odds::default(), end: Duration::ZERO, operators: 1, deeds: 0, pool, language }
     }
 
     /// What goes wrong with this seed: some things often, some never.
@@ -77,6 +80,7 @@ impl Schedule {
             operators: 1 + usize::from(rng.u8(..3) == 0),
             deeds: if rng.bool() { rng.usize(1..6) } else { 0 },
             pool: rng.usize(0..4),
+            language: rng.u8(..3) == 0,
         }
     }
 }

@@ -32,7 +32,7 @@ use self::faults::Odds;
 use self::outsiders::wishes;
 use self::runner::Runners;
 use self::selector::Selector;
-use self::store::{Object, Store};
+use self::store::{Key, Object, Store};
 use self::trace::Trace;
 
 pub use self::faults::Schedule;
@@ -92,6 +92,8 @@ impl World {
         let trace = Arc::new(Trace::new(traced));
         let mut config = Config::default();
         config.retention.ttl_seconds = 86_400;
+        // Those that the users of a world write programs in: each further one is a write more, with its faults.
+        config.images.retain(|name, _| ["python", "javascript"].contains(&name.as_str()));
         Self {
             schedule,
             config,
@@ -112,6 +114,9 @@ impl World {
         if self.schedule.pool > 0 {
             outsiders::make_pool(&self);
         }
+        if self.schedule.language {
+            tokio::spawn(outsiders::apply_language(self.clone()));
+        }
         for number in 0..self.schedule.operators {
             tokio::spawn(operator::keep_running(self.clone(), number));
         }
@@ -127,11 +132,22 @@ impl World {
         self.note(|| "the end".into());
     }
 
-    /// Whether every CodeRun has its outcome and no pod is left.
+    /// Whether every CodeRun has its outcome, the language that a user applied has its verdict, and no pod is left.
     fn is_finished(&self) -> bool {
         let everything = Selector::default();
         let runs = self.store.list("coderuns", None, &everything).0;
-        self.left_over().is_empty() && runs.iter().all(|run| !run["status"]["outcome"].is_null())
+        self.left_over().is_empty()
+            && (!self.schedule.language
+                || self.stands(outsiders::LANGUAGE).is_some_and(|(status, _)| status != "Unknown"))
+            && runs.iter().all(|run| !run["status"]["outcome"].is_null())
+    }
+
+    /// What the condition Ready of a language says.
+    fn stands(&self, language: &str) -> Option<(String, String)> {
+        let language = self.store.get(&Key::new("languages", "", language)).ok()?;
+        let condition = &language["status"]["conditions"][0];
+        let text = |field: &str| condition[field].as_str().map(str::to_owned);
+        Some((text("status")?, text("reason")?))
     }
 
     /// Pods that are there and should not be once all runs have ended: all but those that wait. One that lost its labels is

@@ -41,7 +41,7 @@ pub fn wishes(seed: u64) -> Vec<Wish> {
                     program.time = Duration::from_secs(600);
                     cancel_after = Some(millis(&mut rng, 0..40_000));
                 }
-                6 => language = "cobol",
+                6 => language = "klingon",
                 7 => program.time = millis(&mut rng, 20_000..100_000),
                 8 => program.time = Duration::from_secs(1000),
                 _ => language = "rust",
@@ -59,6 +59,19 @@ pub fn make_pool(world: &World) {
     let pool = json!({"apiVersion": "locus.dev/v1alpha1", "kind": "Pool", "metadata": {"name": "python"},
         "spec": {"language": "python", "size": world.schedule.pool}});
     world.store.create("admin", "pools", &world.config.run_namespace, pool).expect("it is the first");
+}
+
+/// The language that a user applies.
+pub const LANGUAGE: &str = "toy";
+
+/// Applies a language, some time after the start.
+pub async fn apply_language(world: Arc<World>) {
+    let mut rng = world.dice.roll("language");
+    sleep(millis(&mut rng, 0..20_000)).await;
+    let example = Program { time: millis(&mut rng, 0..3000), exit: 0, prints: LANGUAGE.into() }.code();
+    let language = json!({"apiVersion": "locus.dev/v1alpha1", "kind": "Language", "metadata": {"name": LANGUAGE},
+        "spec": {"name": "Toy", "version": "1", "fileName": "main", "image": "toy:1", "run": ["toy"], "example": example}});
+    world.store.create("admin", "languages", "", language).expect("it is the first");
 }
 
 /// Creates a CodeRun when it is time, and cancels it.

@@ -172,7 +172,9 @@ impl Store {
             let count = content.made.entry(key.clone()).or_default();
             *count += 1;
             let metadata = &mut object["metadata"];
-            metadata["namespace"] = json!(namespace);
+            if !namespace.is_empty() {
+                metadata["namespace"] = json!(namespace);
+            }
             metadata["uid"] = json!(format!("{namespace}.{}.{count}", key.name));
             metadata["creationTimestamp"] = json!(self.seconds_from_now(0));
             metadata["generation"] = json!(1);

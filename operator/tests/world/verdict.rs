@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::World;
+use super::outsiders::LANGUAGE;
 use super::store::Change;
 
 /// The most status writes of one run where things go wrong: a claim may be withdrawn and made again.
@@ -49,7 +50,39 @@ pub fn check(world: &World, clean: Option<&Ends>) -> (Vec<String>, Ends) {
         ends.insert(place, end);
     }
     wrong.extend(world.left_over().into_iter().map(|pod| format!("left over: {pod}")));
+    wrong.extend(misjudged(world, &ends, clean.is_none()));
     (wrong, ends)
+}
+
+/// What is wrong with what languages say of themselves.
+fn misjudged(world: &World, ends: &Ends, is_clean: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut expect = |language: &str, expected: &str| {
+        let stands = world.stands(language);
+        if stands.as_ref().is_none_or(|(status, _)| status != expected) {
+            wrong.push(format!("language {language} is {stands:?} and should be {expected}"));
+        }
+    };
+    let run_namespace = &world.config.run_namespace;
+    let completed = |end: &End| end.0 == "Completed";
+    if is_clean && ends.iter().any(|((namespace, _), end)| namespace != run_namespace && completed(end)) {
+        expect("python", "True");
+    }
+    if !world.schedule.language {
+        return wrong;
+    }
+    let check = format!("check-{LANGUAGE}-1");
+    let is_check = |change: &Change| change.key.plural == "coderuns" && change.key.name == check;
+    let checks = world.store.history().iter().filter(|change| is_check(change) && change.before.is_none()).count();
+    let worked = ends.get(&(run_namespace.clone(), check.clone())).is_some_and(completed);
+    // After a check that an accident ended, another operator's evidence may be that programs run.
+    if worked || is_clean {
+        expect(LANGUAGE, "True");
+    }
+    if checks != 1 {
+        wrong.push(format!("language {LANGUAGE} was checked {checks} times"));
+    }
+    wrong
 }
 
 fn doubled_starts(world: &World) -> Vec<String> {

@@ -32,6 +32,14 @@ pub fn context() -> String {
     env::var("LOCUS_E2E_CONTEXT").unwrap_or_else(|_| "kind-locus-e2e".into())
 }
 
+/// The kind cluster behind that context, to load images on.
+#[must_use]
+pub fn kind_cluster() -> String {
+    let context = context();
+    let cluster = context.strip_prefix("kind-").map(str::to_owned);
+    cluster.unwrap_or_else(|| panic!("{context} is not the context of a kind cluster, which images are loaded on"))
+}
+
 /// The root of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {

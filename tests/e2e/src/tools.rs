@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::cluster::{RELEASE_NAMESPACE, context};
+use crate::cluster::{RELEASE_NAMESPACE, context, kind_cluster};
 
 /// What `kubectl` prints; it must succeed.
 pub fn kubectl(arguments: &[&str]) -> String {
@@ -34,6 +34,16 @@ pub fn helm(arguments: &[&str]) -> String {
 pub fn try_helm(arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new("helm");
     told(command.args(["--kube-context", &context(), "--namespace", RELEASE_NAMESPACE]).args(arguments))
+}
+
+/// Builds an image from the text of a Dockerfile, with no files beside it, and puts it on the cluster under test.
+pub fn build_image(name: &str, dockerfile: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    std::fs::write(folder.path().join("Dockerfile"), dockerfile).expect("the file can be written");
+    let built = told(Command::new("docker").args(["build", "--quiet", "--tag", name]).arg(folder.path()));
+    built.unwrap_or_else(|error| panic!("image {name} can't be built: {error}"));
+    let loaded = told(Command::new("kind").args(["load", "docker-image", "--name", &kind_cluster(), name]));
+    loaded.unwrap_or_else(|error| panic!("image {name} can't be loaded on the cluster: {error}"));
 }
 
 /// Waits until a Deployment of the release is as it should be.

@@ -1,11 +1,11 @@
-//! What the API server itself refuses, keeps and shows of a `CodeRun`.
+//! What the API server itself refuses, keeps and shows of a `CodeRun` and of a `Language`.
 
 use http::Request;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Client, ResourceExt as _};
 use locus_api::CodeRun;
 use locus_e2e::{Scenario, cluster, tools};
 use serde_json::{Value, json};
@@ -261,19 +261,23 @@ async fn kubectl_apply_refuses_a_misspelt_field() {
 async fn every_field_of_spec_and_status_explains_itself() {
     let client = cluster::client().await;
     let crds: Api<CustomResourceDefinition> = Api::all(client);
-    let crd = crds.get("coderuns.locus.dev").await.expect("the CRD is there");
-    let version = crd.spec.versions.iter().find(|version| version.name == "v1alpha1").expect("v1alpha1 is served");
-    let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).expect("a schema");
-    let mut paths = Vec::new();
-    for part in ["spec", "status"] {
-        describe(part, &schema.properties.as_ref().expect("properties")[part], &mut paths);
-    }
-    assert!(paths.iter().any(|path| path == "spec.files.encoding"), "the walk reaches what lies deep: {paths:?}");
-    for path in paths.iter().filter(|path| !path.starts_with("status.conditions.")) {
-        let text = tools::kubectl(&["explain", &format!("coderun.{path}")]);
-        let (_, description) = text.split_once("DESCRIPTION:").unwrap_or_default();
-        assert!(description.split_whitespace().count() >= 2, "{path}: {text}");
-        assert!(!description.contains("<empty>"), "{path}: {text}");
+    for (kind, plural, deep) in
+        [("coderun", "coderuns", "spec.files.encoding"), ("language", "languages", "spec.prestart.fixedEnv")]
+    {
+        let crd = crds.get(&format!("{plural}.locus.dev")).await.expect("the CRD is there");
+        let version = crd.spec.versions.iter().find(|version| version.name == "v1alpha1").expect("v1alpha1 is served");
+        let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).expect("a schema");
+        let mut paths = Vec::new();
+        for part in ["spec", "status"] {
+            describe(part, &schema.properties.as_ref().expect("properties")[part], &mut paths);
+        }
+        assert!(paths.iter().any(|path| path == deep), "the walk reaches what lies deep: {paths:?}");
+        for path in paths.iter().filter(|path| !path.starts_with("status.conditions.")) {
+            let text = tools::kubectl(&["explain", &format!("{kind}.{path}")]);
+            let (_, description) = text.split_once("DESCRIPTION:").unwrap_or_default();
+            assert!(description.split_whitespace().count() >= 2, "{path}: {text}");
+            assert!(!description.contains("<empty>"), "{path}: {text}");
+        }
     }
 }
 
@@ -307,7 +311,98 @@ async fn kubectl_get_shows_language_phase_reason_and_exit_status() {
     let wide = ["NAME", "LANGUAGE", "PHASE", "REASON", "EXIT", "POD", "WALL", "AGE"];
     assert_eq!(columns(&["coderun", "--output", "wide"]), wide);
     let category = tools::kubectl(&["get", "locus", "--namespace", &scenario.namespace, "--output", "name"]);
-    assert_eq!(category.trim(), "coderun.locus.dev/shown");
+    assert!(category.lines().any(|line| line == "coderun.locus.dev/shown"), "{category}");
+    assert!(category.lines().any(|line| line == "language.locus.dev/python"), "{category}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_language_is_refused_and_the_message_says_what_is_wrong() {
+    let client = cluster::client().await;
+    let text = |length| "x".repeat(length);
+    let list = |length, item: Value| Value::Array(vec![item; length]);
+    let one = |field: &str, value: Value| with(language(), json!({field: value}));
+    let without = |field: &str| one(field, Value::Null);
+    let mut surprises = Vec::new();
+    for (spec, expected) in [
+        (without("name"), "spec.name: Required value"),
+        (without("image"), "spec.image: Required value"),
+        (without("run"), "spec.run: Required value"),
+        (without("version"), "spec.version: Required value"),
+        (without("fileName"), "spec.fileName: Required value"),
+        (one("id", json!("Lua")), "id is lower-case letters"),
+        (one("id", json!("a@b")), "id is lower-case letters"),
+        (one("id", json!(text(64))), "spec.id: Too long"),
+        (one("aliases", json!(["ok", "not ok"])), "an alias is lower-case letters"),
+        (one("aliases", list(33, json!("a"))), "spec.aliases: Too many"),
+        (one("version", json!("5 4")), "version is letters, digits"),
+        (one("version", json!("")), "spec.version"),
+        (one("version", json!(text(33))), "spec.version: Too long"),
+        (one("fileName", json!("/main")), "a file name is a relative path"),
+        (one("fileName", json!("../main")), "a file name is a relative path"),
+        (one("image", json!("two words")), "image is an image with its tag"),
+        (one("image", json!("")), "spec.image"),
+        (one("run", json!([])), "spec.run"),
+        (one("run", json!([""])), "run is an argv"),
+        (one("run", list(65, json!("a"))), "spec.run: Too many"),
+        (one("run", json!([text(4097)])), "spec.run[0]: Too long"),
+        (one("compile", json!([""])), "compile is an argv"),
+        (one("compileLimits", json!({"timeoutSeconds": 1})), "give compile too"),
+        (one("env", json!([{"name": "A=B", "value": ""}])), "a variable's name does not hold an equals sign"),
+        (one("env", json!([{"name": "A"}])), "spec.env[0].value: Required value"),
+        (one("readable", json!(["etc/lua"])), "a readable path is absolute"),
+        (one("readable", json!(["/etc/../root"])), "a readable path is absolute"),
+        (one("limits", json!({"memory": "much"})), "memory is written as digits"),
+        (one("limits", json!({"timeoutSeconds": 0})), "greater than or equal to 1"),
+        (one("prestart", json!({})), "spec.prestart.env: Required value"),
+        (one("prestart", json!({"env": [], "fixedEnv": ["A*B"]})), "a variable's name holds no equals sign"),
+        (one("libraries", list(129, json!("a"))), "spec.libraries: Too many"),
+        (one("example", json!(text(65_537))), "spec.example: Too long"),
+        (one("probe", json!(["lua", "-v"])), "unknown field \"spec.probe\""),
+    ] {
+        let told = match submit_language(&client, "try", &spec).await {
+            Err(message) if message.contains(expected) => continue,
+            Err(message) => format!("is refused with {}", head(&message)),
+            Ok(_) => "is accepted".into(),
+        };
+        surprises.push(format!("{} {told}; expected {expected:?}", head(&spec.to_string())));
+    }
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+    let long = submit_language(&client, &text(64), &language()).await.expect_err("its name is too long");
+    assert!(long.contains("at most 63 characters"), "{long}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_language_at_its_bounds_is_accepted() {
+    let client = cluster::client().await;
+    let text = |length| "x".repeat(length);
+    let full = json!({
+        "id": text(63), "name": text(64), "version": text(32), "default": false, "aliases": vec![text(63); 32],
+        "fileName": "src/main.c", "image": format!("registry.example:5000/{}@sha256:{}", text(100), "0".repeat(64)),
+        "compile": vec![text(4096); 64], "run": vec![text(4096); 64],
+        "env": vec![json!({"name": text(256), "value": text(2048)}); 64],
+        "readable": vec![format!("/{}", text(1023)); 64],
+        "limits": {"memory": "512Mi"}, "compileLimits": {"memory": "1Gi", "timeoutSeconds": 60},
+        "prestart": {"env": [{"name": "A", "value": "b"}], "fixedEnv": ["LC_*", "0*", "HOME"]},
+        "editor": "none", "libraries": vec![text(128); 128], "example": text(65_536)
+    });
+    for (name, spec) in [(text(63), full), ("c.plus-plus".into(), with(language(), json!({"id": "c++"})))] {
+        let answer = submit_language(&client, &name, &spec).await;
+        assert!(answer.is_ok(), "{name}: {}", head(&answer.unwrap_err()));
+    }
+}
+
+fn language() -> Value {
+    json!({"name": "Lua", "version": "5.4", "fileName": "main.lua", "image": "lua:5.4", "run": ["lua", "{main}"]})
+}
+
+/// Creates a `Language` for a try.
+async fn submit_language(client: &Client, name: &str, spec: &Value) -> Result<Value, String> {
+    let path = "/apis/locus.dev/v1alpha1/languages?dryRun=All&fieldValidation=Strict";
+    let object =
+        json!({"apiVersion": "locus.dev/v1alpha1", "kind": "Language", "metadata": {"name": name}, "spec": spec});
+    let body = serde_json::to_vec(&object).expect("it serializes");
+    let request = Request::post(path).header("content-type", "application/json").body(body);
+    client.request(request.expect("the request is well formed")).await.map_err(message)
 }
 
 /// Creates a `CodeRun` for a try: it is checked by everything, and not stored.

@@ -134,8 +134,8 @@ async fn a_pool_is_shown_scaled_and_deleted_with_kubectl() {
 async fn a_pool_that_can_not_be_is_told_why_and_refused_where_that_can_be_seen() {
     let scenario = Scenario::new("wrong").await;
     let client = &scenario.client;
-    let _pool = make(client, "cobol", json!({"language": "cobol", "size": 1})).await;
-    let message = reason(client, "cobol", "UnknownLanguage").await;
+    let _pool = make(client, "klingon", json!({"language": "klingon", "size": 1})).await;
+    let message = reason(client, "klingon", "UnknownLanguage").await;
     assert!(message.contains("python"), "{message}");
     for (spec, word) in [
         (json!({"language": "python", "size": 1, "minFree": 2}), "minFree"),

@@ -9,8 +9,9 @@ use locus_e2e::scenario::{ended, status};
 use locus_e2e::tools::{helm, kubectl};
 use serde_json::json;
 
-const CRDS: [&str; 2] = [
+const CRDS: [&str; 3] = [
     "customresourcedefinition.apiextensions.k8s.io/coderuns.locus.dev",
+    "customresourcedefinition.apiextensions.k8s.io/languages.locus.dev",
     "customresourcedefinition.apiextensions.k8s.io/pools.locus.dev",
 ];
 
@@ -41,8 +42,11 @@ async fn uninstalling_the_release_leaves_the_crds_and_the_coderuns_only() {
     };
     until("the end of all objects but the CRDs", nothing_but_the_crds).await;
 
-    let kept = kubectl(&["get", "crd", "coderuns.locus.dev", "pools.locus.dev", "--output", "name"]);
+    let crds = ["coderuns.locus.dev", "languages.locus.dev", "pools.locus.dev"];
+    let kept = kubectl(&[&["get", "crd"], &crds[..], &["--output", "name"]].concat());
     assert_eq!(kept.lines().collect::<Vec<_>>(), CRDS);
+    // The operator's own go with nobody: one that is installed again takes them up.
+    assert!(kubectl(&["get", "languages", "--output", "name"]).contains("language.locus.dev/python"));
     let run = scenario.runs().get("kept").await.expect("the coderun is kept");
     assert_eq!(status(&run), before);
 }

@@ -1,14 +1,14 @@
 //! Programs run as `CodeRun`s on a cluster. Nothing else of the front door knows that there is one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use kube::{Api, Client};
-use locus_api::{CodeRun, CodeRunSpec, labels};
+use locus_api::{Catalogue, CodeRun, CodeRunSpec, labels};
 use locus_core::{Limits, RunRequest};
 use locus_languages::Language;
 use serde_json::json;
@@ -32,9 +32,14 @@ const CANCEL_PAUSE: Duration = Duration::from_secs(1);
 pub struct Cluster {
     runs: Api<CodeRun>,
     waiters: Arc<Waiters>,
+    languages: Arc<Languages>,
     gate: Gate,
-    watch: tokio::task::JoinHandle<()>,
+    watches: [tokio::task::JoinHandle<()>; 2],
 }
+
+/// The languages that the operator serves, once they have been listed. Those that are seen last are good as long as the
+/// watch is broken.
+type Languages = Mutex<Option<Arc<Catalogue>>>;
 
 impl Cluster {
     /// The cluster of the kubeconfig, or the one that this process runs in.
@@ -47,18 +52,29 @@ impl Cluster {
         Ok(Self::new(Client::try_from(config)?, &namespace, gate))
     }
 
-    /// A cluster behind a client; its watch starts at once.
+    /// A cluster behind a client; its watches start at once.
     #[must_use]
     pub fn new(client: Client, namespace: &str, gate: Gate) -> Self {
-        let runs = Api::namespaced(client, namespace);
-        let waiters = Arc::<Waiters>::default();
-        let watch = tokio::spawn(watch(runs.clone(), waiters.clone()));
-        Self { runs, waiters, gate, watch }
+        let runs = Api::namespaced(client.clone(), namespace);
+        let (waiters, languages) = (Arc::<Waiters>::default(), Arc::<Languages>::default());
+        let watches = [
+            tokio::spawn(watch(runs.clone(), waiters.clone())),
+            tokio::spawn(watch_languages(Api::all(client), languages.clone())),
+        ];
+        Self { runs, waiters, languages, gate, watches }
+    }
+
+    fn catalogue(&self) -> Result<Arc<Catalogue>, BackendError> {
+        let catalogue = self.languages.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        catalogue
+            .ok_or_else(|| BackendError::Unavailable("the cluster's Languages have not been listed yet".to_owned()))
     }
 
     async fn run(&self, request: RunRequest) -> Result<Execution, BackendError> {
-        let language = locus_languages::find(locus_languages::all(), &request.language)
-            .map_err(|error| BackendError::UnknownLanguage(error.to_string()))?;
+        let catalogue = self.catalogue()?;
+        let served =
+            catalogue.find(&request.language).map_err(|error| BackendError::UnknownLanguage(error.to_string()))?;
+        let language = &served.language;
         request.sources(&language.file_name).map_err(|error| BackendError::InvalidRequest(error.to_string()))?;
         let patience = patience(language, &request);
         let _admission = self.gate.enter().await?;
@@ -84,7 +100,12 @@ impl Cluster {
 
 impl Backend for Cluster {
     fn languages(&self) -> Vec<LanguageInfo> {
-        locus_languages::all().iter().map(LanguageInfo::from).collect()
+        let catalogue = self.catalogue().unwrap_or_default();
+        let mut languages: Vec<_> = catalogue.served().iter().map(|served| &served.language).collect();
+        languages.sort_by(|one, other| {
+            (&one.id, !one.default, &one.version).cmp(&(&other.id, !other.default, &other.version))
+        });
+        languages.into_iter().map(LanguageInfo::from).collect()
     }
 
     fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
@@ -92,6 +113,7 @@ impl Backend for Cluster {
     }
 
     fn ready(&self) -> Result<(), BackendError> {
+        self.catalogue()?;
         if self.waiters.is_synced() {
             Ok(())
         } else {
@@ -106,7 +128,7 @@ impl Backend for Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.watch.abort();
+        self.watches.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
 
@@ -134,6 +156,24 @@ async fn watch(runs: Api<CodeRun>, waiters: Arc<Waiters>) {
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the watch on CodeRuns broke");
                 waiters.watch_failed();
+            }
+        }
+    }
+}
+
+async fn watch_languages(languages: Api<locus_api::Language>, known: Arc<Languages>) {
+    let (store, writer) = reflector::store();
+    let events = watcher(languages, watcher::Config::default()).default_backoff().reflect(writer);
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) => {
+                let catalogue = Catalogue::of(store.state().iter().map(AsRef::as_ref));
+                *known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(catalogue));
+            }
+            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the watch on Languages broke");
             }
         }
     }
