@@ -313,7 +313,7 @@ async fn runs_are_counted_without_a_word_of_the_clients() {
     assert!(headers["content-type"].to_str().is_ok_and(|kind| kind.starts_with("application/openmetrics-text")));
     for line in [
         "locus_api_server_runs_total{language=\"python\",outcome=\"Completed\"} 1\n",
-        "locus_api_server_runs_total{language=\"unknown\",outcome=\"Completed\"} 1\n",
+        "locus_api_server_runs_total{language=\"other\",outcome=\"Completed\"} 1\n",
         "locus_api_server_run_duration_seconds_count 2\n",
         "locus_api_server_requests_in_flight 1\n",
     ] {

@@ -1,0 +1,10 @@
+# compile.sh MAIN [ARGUMENT]...: makes ./program of every C file below this folder, the main one first.
+main=$1
+shift
+while IFS= read -r file; do
+    [ -z "$file" ] || [ "$file" = "./$main" ] || set -- "${file#./}" "$@"
+done <<END
+$(find . -name '*.c' | sort -r)
+END
+# Arguments of the user come after those given here, so that they win; libraries come last.
+exec gcc -O1 -Wall -iquote . -o program "$main" "$@" -lm
