@@ -35,6 +35,7 @@ images: binaries base-images $(RUNNERS:%=image-%) ## build the container images:
 base-images: binaries
 	docker build -q -t locus/runner:dev -f runner/Dockerfile dist
 	docker build -q -t locus/base:dev -f languages/base.Dockerfile languages
+	docker build -q -t locus/fetch:dev -f languages/fetch.Dockerfile languages
 
 image-%: # the runner image of a folder of languages/
 	docker build -q -t locus/runner-$*:dev -f languages/$*/Dockerfile languages
