@@ -93,6 +93,16 @@ pub enum Step {
 }
 
 impl Step {
+    /// Whether it is taken because the run's language is not known, or no more.
+    #[must_use]
+    pub fn rests_on_a_missing_language(&self) -> bool {
+        match self {
+            Self::Resume => true,
+            Self::Finish(result) => result.outcome == Outcome::UnknownLanguage,
+            _ => false,
+        }
+    }
+
     /// What kind of step it is. The log gets this and no more: a step may hold the program.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -213,7 +213,7 @@ impl Operator {
             let link = self.observe_link(uid(&run), &pod_uid);
             let observed = Observed { run: &run, place, pod, pod_leaving, link, now: (self.clock)() };
             let mut step = plan(&observed, &self.config, &catalogue);
-            if matches!(&step, Step::Finish(result) if result.outcome == Outcome::UnknownLanguage) {
+            if step.rests_on_a_missing_language() {
                 // That is believed of the API server alone: the watch may lag behind a language that was just applied.
                 step = plan(&observed, &self.config, &self.list_languages(&run).await?);
             }
