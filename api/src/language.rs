@@ -90,7 +90,8 @@ pub struct LanguageSpec {
         .message("run is an argv such as [lua, \"{main}\"]: its first item is the program"))]
     pub run: Vec<String>,
 
-    /// Environment variables that the language needs.
+    /// Environment variables that the language needs. In a value, `{heap}` stands for three quarters of the memory limit, in
+    /// MiB: `-Xmx{heap}m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub env: Option<Vec<EnvVar>>,

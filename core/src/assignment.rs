@@ -98,7 +98,8 @@ pub struct Program {
     /// program itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
-    /// Environment variables that the language needs.
+    /// Environment variables that the language needs. In a value, `{heap}` stands for three quarters of the memory limit,
+    /// in MiB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
     /// Files and folders that the language needs beside those of the system. A program may read them.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use locus_core::{EnvVar, LimitsRequest, Outcome, RunRequest, SourceFile};
+use locus_core::{EnvVar, LimitsRequest, Outcome, RunRequest, SourceFile, Transcript};
 use serde::Deserialize;
 
 use crate::Language;
@@ -100,6 +100,19 @@ pub struct Found {
     pub stderr: Vec<u8>,
     /// Why it did not complete.
     pub error: String,
+}
+
+impl Found {
+    /// What a run's events tell; none of a run that has not ended.
+    #[must_use]
+    pub fn of(transcript: Transcript) -> Option<Self> {
+        let Transcript { stdout, mut stderr, result, .. } = transcript;
+        let result = result?;
+        if let (Outcome::CompileFailed, Some(compile)) = (result.outcome, result.compile) {
+            stderr = (compile.stdout + &compile.stderr).into_bytes();
+        }
+        Some(Self { outcome: result.outcome, exit_code: result.exit_code, stdout, stderr, error: result.error })
+    }
 }
 
 /// Why the examples of a language can't be used.

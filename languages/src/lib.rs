@@ -30,7 +30,7 @@ pub struct Language {
     pub compile: Option<Vec<String>>,
     /// The program's argv; see [`Program::run`].
     pub run: Vec<String>,
-    /// Environment variables that the language needs.
+    /// Environment variables that the language needs; see [`Program::env`].
     #[serde(default)]
     pub env: Vec<EnvVar>,
     /// Files and folders that it needs beside those of the system; see [`Program::readable`].

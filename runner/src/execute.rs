@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use locus_core::{
-    Assignment, CompileResult, EnvVar, Event, InvalidRequest, Network, Outcome, Program, RunRequest, RunResult,
+    Assignment, CompileResult, EnvVar, Event, InvalidRequest, Limits, Network, Outcome, Program, RunRequest, RunResult,
 };
 
 use crate::memory::{CgroupFiles, Gauge};
@@ -112,17 +112,20 @@ fn attempt(
     on_event(Event::Started);
     let program = &assignment.program;
     let argv = |template: &[String], more: &[String]| argv(template, &files[0].name, more);
-    let env = environment(program, &assignment.env, &dir);
     let setting = setting(program, assignment.network, place, &dir, gauge);
     let confine = |limits| Confines::new(&setting, limits).map(Arc::new).map_err(ExecuteError::Confines);
     let (limits, confines) = (&assignment.limits, &confine(&assignment.limits)?);
-    let path = &path(program);
-    let step = Step { argv: &[], path, env: &env, folder: dir.path(), stdin: &[], limits, confines, gauge, cancel };
+    let env = |limits| environment(program, &assignment.env, limits, &dir);
+    let (path, run_env) = (&path(program), env(limits));
+    let step = Step { argv: &[], path, env: &run_env, folder: dir.path(), stdin: &[], limits, confines, gauge, cancel };
     let mut compile = None;
     if let Some(compiler) = &program.compile {
         let argv = argv(compiler, &assignment.compile_args);
         let limits = assignment.compile_limits.as_ref().unwrap_or(limits);
-        let (result, told) = compile_with(Step { argv: &argv, limits, confines: &confine(limits)?, ..step })?;
+        let (result, told) = {
+            let (env, confines) = (env(limits), confine(limits)?);
+            compile_with(Step { argv: &argv, env: &env, limits, confines: &confines, ..step })?
+        };
         if !result.outcome.is_success() {
             return Ok(RunResult { compile: Some(told), exit_code: None, signal: None, ..result });
         }
@@ -219,7 +222,7 @@ pub fn path(program: &Program) -> String {
 }
 
 /// An allow-list, then the language's variables, then further ones.
-pub fn environment(program: &Program, more: &[EnvVar], dir: &WorkDir) -> Vec<(String, String)> {
+pub fn environment(program: &Program, more: &[EnvVar], limits: &Limits, dir: &WorkDir) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut env = BTreeMap::from([
         ("PATH".to_owned(), path(program)),
@@ -227,7 +230,10 @@ pub fn environment(program: &Program, more: &[EnvVar], dir: &WorkDir) -> Vec<(St
         ("LANG".to_owned(), "C.UTF-8".to_owned()),
     ]);
     env.extend(dir.tmp().map(|tmp| ("TMPDIR".to_owned(), text(tmp))));
-    let given = program.env.iter().chain(more);
-    env.extend(given.map(|variable| (variable.name.clone(), variable.value.clone())));
+    // What a virtual machine holds beside its heap has to fit too.
+    let heap = (limits.memory_bytes / 4 * 3) >> 20;
+    let own = |EnvVar { name, value }: &EnvVar| (name.clone(), value.replace("{heap}", &heap.to_string()));
+    env.extend(program.env.iter().map(own));
+    env.extend(more.iter().map(|variable| (variable.name.clone(), variable.value.clone())));
     env.into_iter().collect()
 }

@@ -60,7 +60,7 @@ impl Prestarted {
         let setting = execute::setting(program, standby.network, place, &dir, gauge);
         let confines = Arc::new(Confines::new(&setting, &standby.limits)?);
         let argv = execute::argv(&program.run, &prestart.main, &[]);
-        let env = execute::environment(program, &prestart.env, &dir);
+        let env = execute::environment(program, &prestart.env, &standby.limits, &dir);
         let (own, control) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let path = execute::path(program);
         let child = spawn::spawn(&argv, &path, &env, dir.path(), &confines, Some(control.as_fd()))?;

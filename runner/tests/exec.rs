@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{exec, file, finish, is_alive, marker, python, start, start_in, system_python, variable, with_limits};
-use locus_core::{Assignment, Event, Network, Outcome};
+use locus_core::{Assignment, Event, Limits, Network, Outcome};
 use locus_runner::sandbox::Isolation;
 
 fn terminate(child: &std::process::Child) {
@@ -312,6 +312,19 @@ os.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a/b', 0); os.chmod('a', 0)
         assert!(!std::path::Path::new(folder).exists(), "{folder}");
         assert!(!std::path::Path::new(folder).parent().expect("it has one").exists(), "{folder}");
     }
+}
+
+#[test]
+fn a_heap_of_the_language_follows_the_memory_limit_of_its_step_and_users_text_stays() {
+    let tell = "import os; print(os.environ['OPTIONS'], os.environ['MINE'])";
+    let mut assignment = with_limits(tell, |limits| limits.memory_bytes = 256 << 20);
+    assignment.program.env = vec![variable("OPTIONS", "-Xmx{heap}m")];
+    assignment.env = vec![variable("MINE", "{heap}")];
+    assignment.compile_limits = Some(Limits { memory_bytes: 512 << 20, ..Limits::DEFAULT });
+    assignment.program.compile = Some(vec!["python3".into(), "{main}".into()]);
+    let run = exec(&assignment).completed();
+    assert_eq!(run.out(), "-Xmx192m {heap}\n");
+    assert_eq!(run.result.compile.expect("it compiled").stdout, "-Xmx384m {heap}\n");
 }
 
 #[test]

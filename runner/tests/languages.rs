@@ -94,7 +94,7 @@ mod checks {
             let request = example.request(language.selector());
             let (uid, default, most) = ("example".to_owned(), Limits::DEFAULT, Limits::MAXIMUM);
             let assignment = language.assignment(uid, program.clone(), request, default, most)?;
-            let Transcript { stdout, mut stderr, result, .. } = self.runtime.block_on(async {
+            let transcript = self.runtime.block_on(async {
                 let mut run = self.launcher.launch(assignment).await?;
                 let mut transcript = Transcript::default();
                 while let Some(event) = run.next_event().await {
@@ -102,11 +102,7 @@ mod checks {
                 }
                 Ok::<_, std::io::Error>(transcript)
             })?;
-            let result = result.ok_or("the run ended without a result")?;
-            if let (Outcome::CompileFailed, Some(compile)) = (result.outcome, result.compile) {
-                stderr = (compile.stdout + &compile.stderr).into_bytes();
-            }
-            Ok(Found { outcome: result.outcome, exit_code: result.exit_code, stdout, stderr, error: result.error })
+            Ok(Found::of(transcript).ok_or("the run ended without a result")?)
         }
     }
 }

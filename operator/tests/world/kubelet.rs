@@ -17,7 +17,7 @@ use super::store::{Change, Key};
 pub async fn run(world: Arc<World>) {
     let mut version = 0;
     loop {
-        for change in world.store.changes_after(version).unwrap_or_default() {
+        for change in world.store.history(version) {
             version += 1;
             if change.key.plural == "pods" && change.before.is_none() {
                 tokio::spawn(Node::of(world.clone(), &change).look_after());

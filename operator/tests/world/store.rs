@@ -264,15 +264,14 @@ impl Store {
 
     /// The changes after a version; none when it is too old to know them all.
     pub fn changes_after(&self, version: u64) -> Option<Vec<Change>> {
-        self.content.read(|content| {
-            let from = usize::try_from(version).ok().filter(|_| version >= content.oldest)?;
-            content.log.get(from..).map(<[Change]>::to_vec)
-        })
+        let forgotten = self.content.read(|content| version < content.oldest);
+        (!forgotten).then(|| self.history(version))
     }
 
-    /// Every change that there ever was.
-    pub fn history(&self) -> Vec<Change> {
-        self.content.read(|content| content.log.clone())
+    /// Every change that there was after a version, forgotten or not.
+    pub fn history(&self, version: u64) -> Vec<Change> {
+        let from = usize::try_from(version).unwrap_or(usize::MAX);
+        self.content.read(|content| content.log.get(from..).unwrap_or_default().to_vec())
     }
 
     pub fn forbidden(&self) -> Vec<String> {

@@ -21,7 +21,7 @@ pub type Ends = BTreeMap<(String, String), End>;
 /// goes wrong.
 pub fn check(world: &World, clean: Option<&Ends>) -> (Vec<String>, Ends) {
     let mut lives: BTreeMap<String, Vec<Change>> = BTreeMap::new();
-    for change in world.store.history() {
+    for change in world.store.history(0) {
         if change.key.plural == "coderuns" {
             lives.entry(text(&change.now["metadata"]["uid"])).or_default().push(change);
         }
@@ -73,7 +73,7 @@ fn misjudged(world: &World, ends: &Ends, is_clean: bool) -> Vec<String> {
     }
     let check = format!("check-{LANGUAGE}-1");
     let is_check = |change: &Change| change.key.plural == "coderuns" && change.key.name == check;
-    let checks = world.store.history().iter().filter(|change| is_check(change) && change.before.is_none()).count();
+    let checks = world.store.history(0).iter().filter(|change| is_check(change) && change.before.is_none()).count();
     let worked = ends.get(&(run_namespace.clone(), check.clone())).is_some_and(completed);
     // After a check that an accident ended, another operator's evidence may be that programs run.
     if worked || is_clean {

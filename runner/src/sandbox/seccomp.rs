@@ -236,7 +236,11 @@ fn conditional() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
         not(libc::SYS_sched_setaffinity, 0, 0)?,
         not(libc::SYS_sched_setattr, 0, 0)?,
         not(libc::SYS_sched_setparam, 0, 0)?,
-        not(libc::SYS_sched_setscheduler, 0, 0)?,
+        // The usual class, which every thread has already, is what virtual machines give to each thread that they start.
+        (
+            libc::SYS_sched_setscheduler,
+            vec![rule(&[(0, SeccompCmpOp::Ne, 0), (1, SeccompCmpOp::Ne, libc::SCHED_OTHER.unsigned_abs().into())])?],
+        ),
         // PRIO_PROCESS and IOPRIO_WHO_PROCESS, of oneself.
         either_not(libc::SYS_setpriority, 0, 0)?,
         either_not(libc::SYS_ioprio_set, 1, 0)?,

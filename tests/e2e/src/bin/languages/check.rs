@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use locus_core::{Assignment, Limits, Network, Outcome, Standby, Transcript};
+use locus_core::{Assignment, Limits, Network, Outcome, Standby};
 use locus_languages::Language;
 use locus_languages::examples::{Example, Examples, Found};
 
@@ -84,7 +84,7 @@ async fn examine(language: &Language, image: &str) -> anyhow::Result<Record> {
     }
     let whole = Example { code: Some(language.example.clone()), ..Example::default() };
     let shown = Container::start(image, &standby(language)).await?.run(&assignment(language, &whole)?).await?;
-    let outcome = found(shown).outcome;
+    let outcome = Found::of(shown).context("the program that is shown has no end")?.outcome;
     ensure!(outcome == Outcome::Completed, "the program that is shown of it ends as {}", outcome.as_str());
     let hello = examples.cases.iter().find(|example| example.name == "hello").context("there is no hello")?;
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
@@ -122,7 +122,7 @@ fn version(language: &Language, image: &str) -> anyhow::Result<String> {
 async fn try_example(language: &Language, image: &str, example: &Example) -> anyhow::Result<()> {
     let assignment = assignment(language, example)?;
     let transcript = Container::start(image, &standby(language)).await?.run(&assignment).await?;
-    example.check(&found(transcript)).map_err(anyhow::Error::msg)
+    example.check(&Found::of(transcript).context("it has no end")?).map_err(anyhow::Error::msg)
 }
 
 /// The time from the start of a container to the end of a run in it, and that of a run in a container that waits.
@@ -156,13 +156,4 @@ fn standby(language: &Language) -> Standby {
         ..Limits::MAXIMUM
     };
     Standby { program: language.program(), limits, network: Network::None }
-}
-
-fn found(transcript: Transcript) -> Found {
-    let Transcript { stdout, mut stderr, result, .. } = transcript;
-    let result = result.expect("a run that ended has a result");
-    if let (Outcome::CompileFailed, Some(compile)) = (result.outcome, result.compile) {
-        stderr = (compile.stdout + &compile.stderr).into_bytes();
-    }
-    Found { outcome: result.outcome, exit_code: result.exit_code, stdout, stderr, error: result.error }
 }

@@ -32,12 +32,16 @@ impl Container {
         let memory = (standby.limits.memory_bytes.max(1 << 30) + EXTRA_BYTES).to_string();
         let key = format!("LOCUS_PUBLIC_KEYS={}", signer.public_key());
         let standby = format!("LOCUS_STANDBY={}", serde_json::to_string(standby)?);
+        // As pods have them: the kernel counts processes by user, and another check may be under way.
+        let user = 100_000 + std::process::id() % 100_000;
+        let work = format!("/work:rw,exec,uid={user},gid={user},size=64m");
+        let user = format!("{user}:{user}");
         #[rustfmt::skip]
         let id = docker(&[
             "run", "--detach", "--publish", "127.0.0.1::7070", "--hostname", "locus", "--read-only",
-            "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "100000:100000",
+            "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", &user,
             "--memory", &memory, "--cpus", "1",
-            "--tmpfs", "/work:rw,exec,uid=100000,gid=100000,size=64m", "--tmpfs", "/tmp:rw,exec,mode=1777,size=64m",
+            "--tmpfs", &work, "--tmpfs", "/tmp:rw,exec,mode=1777,size=64m",
             "--env", "LOCUS_POD_UID=pod", "--env", &key, "--env", &standby, image,
         ])?;
         let id = id.trim().to_owned();
