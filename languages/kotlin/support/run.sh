@@ -14,4 +14,4 @@ else
     libraries=$(dirname "$(readlink -f "$(command -v kotlinc)")")/../lib
 fi
 path=$(echo "$libraries"/kotlin-stdlib.jar "$libraries"/kotlinx-coroutines-core-jvm.jar | tr ' ' ':')
-exec java -XX:-UsePerfData -XX:TieredStopAtLevel=1 $JAVA_OPTS -cp "$path:." "${class:-$name}" "$@"
+exec java -XX:-UsePerfData $JAVA_OPTS -cp "$path:." "${class:-$name}" "$@"

@@ -10,5 +10,5 @@ class=${class%.class}
 # An image has its libraries here, and an archive that lets programs start sooner; elsewhere Scala's own command knows them.
 [ -d /opt/scala/lib ] || exec scala -classpath . "${class:-$name}" "$@"
 path=$(echo /opt/scala/lib/*.jar | tr ' ' ':')
-exec java -XX:SharedArchiveFile=/opt/scala/scala.jsa -XX:-UsePerfData -XX:TieredStopAtLevel=1 $JAVA_OPTS \
+exec java -XX:SharedArchiveFile=/opt/scala/scala.jsa -XX:-UsePerfData $JAVA_OPTS \
     -cp "$path:." "${class:-$name}" "$@"
