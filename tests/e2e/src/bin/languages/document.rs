@@ -47,7 +47,7 @@ fn text() -> anyhow::Result<String> {
     languages.sort_by_key(|language| (language.name.to_lowercase(), !language.default, language.version.clone()));
     let mut text = HEAD.to_owned();
     for language in &languages {
-        let id = if language.default { language.id.clone() } else { format!("{}@{}", language.id, language.version) };
+        let id = language.selector();
         let aliases = if language.default { code(&language.aliases) } else { String::new() };
         let figures = Record::read(language)?.map_or_else(
             || "| | | |".to_owned(),
