@@ -19,6 +19,7 @@ impl From<&CodeRunSpec> for RunRequest {
             env: spec.env.iter().flatten().map(locus_core::EnvVar::from).collect(),
             compile_args: spec.compile_args.clone().unwrap_or_default(),
             limits: spec.limits.as_ref().map(LimitsRequest::from).unwrap_or_default(),
+            ..Self::default()
         }
     }
 }
@@ -224,6 +225,7 @@ mod tests {
             env: vec![EnvVar { name: "A".into(), value: "b".into() }],
             compile_args: vec!["-O2".into()],
             limits: LimitsRequest { memory_bytes: Some(1 << 27), timeout_seconds: Some(3), ..LimitsRequest::default() },
+            ..RunRequest::default()
         };
         let spec = CodeRunSpec::from(request.clone());
         assert_eq!(RunRequest::from(&spec), request);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EnvVar, Limits, RunResult, SourceFile};
+use crate::{CaseInput, EnvVar, Limits, RunResult, SourceFile};
 
 /// A run made ready for a runner: everything looked up, checked and clamped. It is the body of
 /// `PUT /v1/runs/{uid}` and the input of an embedded runner process.
@@ -31,15 +31,26 @@ pub struct Assignment {
     /// What the program may reach.
     #[serde(default)]
     pub network: Network,
+    /// Whether more standard input may come while the program runs.
+    #[serde(default)]
+    pub interactive: bool,
+    /// Names and globs of files to return.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output_files: Vec<String>,
+    /// What the program is run with, one after the other, in place of `stdin` and `args`; each time within all of the
+    /// limits, in a folder that holds what there was after the compile step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<CaseInput>,
 }
 
 impl Assignment {
-    /// Limits that have room for all steps: the time of both, one after the other, and the memory of the larger one.
+    /// Limits that have room for all steps: the time of all, one after the other, and the memory of the largest one.
     #[must_use]
     pub fn bounds(&self) -> Limits {
-        let Some(compile) = self.compile_limits else { return self.limits };
+        let runs = u32::try_from(self.cases.len()).unwrap_or(u32::MAX).max(1);
+        let compile = self.compile_limits.unwrap_or(Limits { timeout_seconds: 0, memory_bytes: 0, ..self.limits });
         Limits {
-            timeout_seconds: self.limits.timeout_seconds + compile.timeout_seconds,
+            timeout_seconds: self.limits.timeout_seconds.saturating_mul(runs).saturating_add(compile.timeout_seconds),
             memory_bytes: self.limits.memory_bytes.max(compile.memory_bytes),
             ..self.limits
         }
@@ -179,6 +190,8 @@ pub struct RunState {
 
 #[cfg(test)]
 mod tests {
+    use crate::CaseInput;
+
     use super::{Assignment, Network, Prestart, Program};
     use crate::Limits;
 
@@ -205,10 +218,15 @@ mod tests {
             limits,
             compile_limits: None,
             network: Network::None,
+            interactive: false,
+            output_files: Vec::new(),
+            cases: Vec::new(),
         };
         assert_eq!(assignment.bounds(), limits);
         assignment.compile_limits = Some(Limits { timeout_seconds: 30, memory_bytes: 1 << 28, ..Limits::DEFAULT });
         assert_eq!(assignment.bounds(), Limits { timeout_seconds: 32, memory_bytes: 1 << 28, ..limits });
+        assignment.cases = vec![CaseInput::default(); 3];
+        assert_eq!(assignment.bounds().timeout_seconds, 36);
     }
 
     #[test]

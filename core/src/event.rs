@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
+use crate::{CaseEnd, Outcome};
 
 /// One line of a runner's NDJSON stream, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,24 @@ pub enum Event {
     /// Bytes of the program's standard error, base64 on the wire.
     Stderr {
         /// The bytes, at most a few tens of KiB a line.
+        #[serde(with = "base64_bytes")]
+        data: Vec<u8>,
+    },
+    /// The program is started for a case; what it writes from here on is that of the case.
+    CaseStarted {
+        /// Which one, from 0.
+        index: usize,
+    },
+    /// A case has ended.
+    CaseEnded {
+        /// How.
+        end: CaseEnd,
+    },
+    /// A file that the program has left and that was asked for.
+    File {
+        /// Its name below the work folder.
+        name: String,
+        /// All of it.
         #[serde(with = "base64_bytes")]
         data: Vec<u8>,
     },
@@ -58,6 +76,19 @@ pub struct RunResult {
     /// Whether the interpreter was started before the code was known.
     #[serde(default)]
     pub prestarted: bool,
+    /// Files that were asked for and are not returned, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files_left: Vec<FileLeft>,
+}
+
+/// A file that is not returned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileLeft {
+    /// Its name below the work folder, or the name that no file had.
+    pub name: String,
+    /// Why not.
+    pub why: String,
 }
 
 /// What the compiler wrote and how it exited.
@@ -99,6 +130,7 @@ impl RunResult {
             compile: None,
             usage: Usage::default(),
             prestarted: false,
+            files_left: Vec::new(),
         }
     }
 }
@@ -115,8 +147,23 @@ pub struct Transcript {
     pub stdout_dropped: bool,
     /// Whether bytes of stderr were dropped at the capacity.
     pub stderr_dropped: bool,
+    /// What came of each case that was started.
+    pub cases: Vec<CaseTranscript>,
+    /// The files that were returned, by name.
+    pub files: Vec<(String, Vec<u8>)>,
     /// How the run ended, once it has.
     pub result: Option<RunResult>,
+}
+
+/// The events of one case, folded together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CaseTranscript {
+    /// The head of standard output.
+    pub stdout: Vec<u8>,
+    /// The head of standard error.
+    pub stderr: Vec<u8>,
+    /// How it ended, once it has.
+    pub end: Option<CaseEnd>,
 }
 
 impl Transcript {
@@ -124,8 +171,21 @@ impl Transcript {
     pub fn push(&mut self, event: Event, capacity: usize) {
         match event {
             Event::Started => {}
-            Event::Stdout { data } => self.stdout_dropped |= append(&mut self.stdout, &data, capacity),
-            Event::Stderr { data } => self.stderr_dropped |= append(&mut self.stderr, &data, capacity),
+            Event::Stdout { data } => match self.cases.last_mut() {
+                Some(case) => drop(append(&mut case.stdout, &data, capacity)),
+                None => self.stdout_dropped |= append(&mut self.stdout, &data, capacity),
+            },
+            Event::Stderr { data } => match self.cases.last_mut() {
+                Some(case) => drop(append(&mut case.stderr, &data, capacity)),
+                None => self.stderr_dropped |= append(&mut self.stderr, &data, capacity),
+            },
+            Event::CaseStarted { .. } => self.cases.push(CaseTranscript::default()),
+            Event::CaseEnded { end } => {
+                if let Some(case) = self.cases.last_mut() {
+                    case.end = Some(end);
+                }
+            }
+            Event::File { name, data } => self.files.push((name, data)),
             Event::Finished { result } => self.result = Some(result),
         }
     }

@@ -2,14 +2,18 @@
 //! tells while it runs. Every other crate of Locus speaks these types; none of them does I/O.
 
 pub mod assignment;
+pub mod cases;
 pub mod event;
 pub mod limits;
 pub mod outcome;
 pub mod request;
 pub mod token;
+pub mod view;
 
 pub use assignment::{Assignment, Network, PodInfo, Prestart, Program, RunState, Standby};
-pub use event::{CompileResult, Event, RunResult, Transcript, Usage};
+pub use cases::{CaseEnd, CaseInput, Checker, TestCase, Verdict};
+pub use event::{CaseTranscript, CompileResult, Event, FileLeft, RunResult, Transcript, Usage};
 pub use limits::{Limits, LimitsRequest};
 pub use outcome::Outcome;
 pub use request::{Encoding, EnvVar, InvalidRequest, RunRequest, SourceFile};
+pub use view::{CaseView, OutputFile, Phase, Run, TestsView, Text};

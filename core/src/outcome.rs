@@ -22,6 +22,8 @@ pub enum Outcome {
     OutputLimitExceeded,
     /// The compile step failed.
     CompileFailed,
+    /// All test cases were run, and not all of them passed.
+    TestsFailed,
     /// Someone asked for the run to stop.
     Cancelled,
     /// No language of that name is known.
@@ -42,7 +44,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of the design.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Completed,
         Self::NonZeroExit,
         Self::Signaled,
@@ -50,6 +52,7 @@ impl Outcome {
         Self::OutOfMemory,
         Self::OutputLimitExceeded,
         Self::CompileFailed,
+        Self::TestsFailed,
         Self::Cancelled,
         Self::UnknownLanguage,
         Self::InvalidRequest,
@@ -71,6 +74,7 @@ impl Outcome {
             Self::OutOfMemory => "OutOfMemory",
             Self::OutputLimitExceeded => "OutputLimitExceeded",
             Self::CompileFailed => "CompileFailed",
+            Self::TestsFailed => "TestsFailed",
             Self::Cancelled => "Cancelled",
             Self::UnknownLanguage => "UnknownLanguage",
             Self::InvalidRequest => "InvalidRequest",

@@ -1,10 +1,13 @@
 //! What someone asks Locus to run.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::LimitsRequest;
+use crate::cases::CASES_MAX;
+use crate::{CaseInput, Checker, LimitsRequest, TestCase};
 
 /// The most bytes that all files of a run may hold together, decoded.
 pub const SOURCE_BYTES_MAX: usize = 512 * 1024;
@@ -13,8 +16,13 @@ pub const CODE_BYTES_MAX: usize = 256 * 1024;
 /// The most files of a run.
 pub const FILES_MAX: usize = 32;
 
+/// The most names and globs of files to return.
+pub const OUTPUT_FILES_MAX: usize = 16;
+/// The most labels of a run.
+pub const LABELS_MAX: usize = 16;
+
 /// One run, as a client asks for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunRequest {
     /// Language id, alias, or `id@version`.
@@ -40,6 +48,27 @@ pub struct RunRequest {
     /// Limits asked for; they are clamped.
     #[serde(default)]
     pub limits: LimitsRequest,
+    /// Whether more standard input may be sent while the program runs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub interactive: bool,
+    /// Names of files that the program leaves and that are to be returned; `*` stands for any part of a name and `**` for
+    /// any folders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output_files: Vec<String>,
+    /// Cases that the program is run for, one after the other; it is compiled once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<TestCase>,
+    /// What the client itself knows the run by, and finds it with in a list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// An http or https URL that is sent the run once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A file of the program.
@@ -103,6 +132,35 @@ pub enum InvalidRequest {
     /// A variable name that is empty or holds `=`.
     #[error("environment variable name {0:?} must not be empty or hold \"=\"")]
     EnvName(String),
+    /// More cases than allowed.
+    #[error("a run has at most {CASES_MAX} tests")]
+    TooManyTests,
+    /// Something beside `tests` that each case has by itself.
+    #[error("a run with tests has no {0} of its own: give it in each test")]
+    BesideTests(&'static str),
+    /// A tolerance that no number lies within, or that every number does.
+    #[error("the tolerance of a test must be a number from 0 to 1, and goes with the checker \"float\"")]
+    Tolerance,
+    /// More names and globs than allowed.
+    #[error("a run has at most {OUTPUT_FILES_MAX} outputFiles")]
+    TooManyOutputFiles,
+    /// A glob that is absolute, leaves the work folder, or holds a NUL byte.
+    #[error(
+        "output file {0:?} must be a relative name or glob without empty, \".\" or \"..\" parts, of at most 255 bytes"
+    )]
+    OutputFile(String),
+    /// More labels than allowed.
+    #[error("a run has at most {LABELS_MAX} labels")]
+    TooManyLabels,
+    /// A label that a cluster would not take.
+    #[error(
+        "label {0:?} must be a name and a value of at most 63 letters, digits, \"-\", \"_\" and \".\", with a letter or digit \
+         at both ends; only the value may be empty"
+    )]
+    Label(String),
+    /// A callback that is no URL of the web.
+    #[error("callback {0:?} must be an http:// or https:// URL of at most 2048 bytes")]
+    Callback(String),
 }
 
 impl RunRequest {
@@ -135,8 +193,91 @@ impl RunRequest {
                 return Err(InvalidRequest::NulByte("an environment variable"));
             }
         }
+        self.check_tests()?;
+        self.check_output_files()?;
+        self.check_labels()?;
+        if let Some(url) = self.callback.as_ref().filter(|url| !is_web_url(url)) {
+            return Err(InvalidRequest::Callback(url.clone()));
+        }
         Ok(files)
     }
+
+    /// What a runner is told of the cases: never what they are to print.
+    #[must_use]
+    pub fn case_inputs(&self) -> Vec<CaseInput> {
+        let input = |test: &TestCase| CaseInput {
+            stdin: test.stdin.clone(),
+            args: test.args.clone().unwrap_or_else(|| self.args.clone()),
+        };
+        self.tests.iter().map(input).collect()
+    }
+
+    fn check_tests(&self) -> Result<(), InvalidRequest> {
+        if self.tests.is_empty() {
+            return Ok(());
+        }
+        if self.tests.len() > CASES_MAX {
+            return Err(InvalidRequest::TooManyTests);
+        }
+        let beside = [
+            ("stdin", !self.stdin.is_empty()),
+            ("interactive", self.interactive),
+            ("outputFiles", !self.output_files.is_empty()),
+        ];
+        if let Some((name, _)) = beside.into_iter().find(|(_, given)| *given) {
+            return Err(InvalidRequest::BesideTests(name));
+        }
+        for test in &self.tests {
+            if test.args.iter().flatten().any(|argument| argument.contains('\0')) {
+                return Err(InvalidRequest::NulByte("an argument"));
+            }
+            let fits = |tolerance: f64| test.checker == Checker::Float && (0.0..=1.0).contains(&tolerance);
+            if !test.tolerance.is_none_or(fits) {
+                return Err(InvalidRequest::Tolerance);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_labels(&self) -> Result<(), InvalidRequest> {
+        if self.labels.len() > LABELS_MAX {
+            return Err(InvalidRequest::TooManyLabels);
+        }
+        match self.labels.iter().find(|(name, value)| !is_label(name, false) || !is_label(value, true)) {
+            Some((name, value)) => Err(InvalidRequest::Label(format!("{name}={value}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_output_files(&self) -> Result<(), InvalidRequest> {
+        if self.output_files.len() > OUTPUT_FILES_MAX {
+            return Err(InvalidRequest::TooManyOutputFiles);
+        }
+        match self.output_files.iter().find(|name| !is_inside(name)) {
+            Some(name) => Err(InvalidRequest::OutputFile(name.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a text is a URL of the web, as far as that is seen without reading all of it.
+fn is_web_url(url: &str) -> bool {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    url.len() <= 2048 && host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
+}
+
+/// Whether a text is a name or, where it may be empty, a value of a label: as in Kubernetes, without a prefix.
+#[must_use]
+pub fn is_label(text: &str, may_be_empty: bool) -> bool {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return may_be_empty };
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    bytes.len() <= 63 && first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() && bytes.iter().all(inner)
+}
+
+/// Whether a name stays in the work folder.
+fn is_inside(name: &str) -> bool {
+    name.len() <= 255 && !name.contains('\0') && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 impl SourceFile {
@@ -158,10 +299,7 @@ fn check_files(files: &[SourceFile]) -> Result<(), InvalidRequest> {
     }
     let mut total = 0;
     for (index, file) in files.iter().enumerate() {
-        let valid = file.name.len() <= 255
-            && !file.name.contains('\0')
-            && file.name.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !valid {
+        if !is_inside(&file.name) {
             return Err(InvalidRequest::FileName(file.name.clone()));
         }
         let clashes = |other: &SourceFile| {
@@ -183,6 +321,8 @@ fn check_files(files: &[SourceFile]) -> Result<(), InvalidRequest> {
 #[cfg(test)]
 mod tests {
     use super::{Encoding, EnvVar, InvalidRequest, RunRequest, SourceFile};
+    use crate::cases::CASES_MAX;
+    use crate::{CaseInput, Checker, TestCase};
 
     fn file(name: &str) -> SourceFile {
         SourceFile { name: name.into(), content: String::new(), encoding: Encoding::Utf8 }
@@ -237,5 +377,67 @@ mod tests {
             ..RunRequest::default()
         };
         assert_eq!(request.sources("m"), Err(InvalidRequest::EnvName("A=B".into())));
+    }
+
+    fn with_tests(tests: Vec<TestCase>) -> RunRequest {
+        RunRequest { code: Some(String::new()), args: vec!["a".into()], tests, ..RunRequest::default() }
+    }
+
+    #[test]
+    fn a_case_has_the_arguments_of_the_run_unless_it_has_its_own() {
+        let own = TestCase { args: Some(vec!["b".into()]), stdin: "2".into(), ..TestCase::default() };
+        let request = with_tests(vec![TestCase::default(), own]);
+        assert!(request.sources("m").is_ok());
+        let input = |stdin: &str, argument: &str| CaseInput { stdin: stdin.into(), args: vec![argument.into()] };
+        assert_eq!(request.case_inputs(), [input("", "a"), input("2", "b")]);
+    }
+
+    #[test]
+    fn tests_that_can_not_be_are_refused() {
+        let test = TestCase::default;
+        let refused = |request: RunRequest| request.sources("m").expect_err("it can't be");
+        assert_eq!(refused(with_tests(vec![test(); CASES_MAX + 1])), InvalidRequest::TooManyTests);
+        let stdin = RunRequest { stdin: "x".into(), ..with_tests(vec![test()]) };
+        assert_eq!(refused(stdin), InvalidRequest::BesideTests("stdin"));
+        let interactive = RunRequest { interactive: true, ..with_tests(vec![test()]) };
+        assert_eq!(refused(interactive), InvalidRequest::BesideTests("interactive"));
+        for (checker, tolerance) in [(Checker::Float, f64::NAN), (Checker::Float, -1.0), (Checker::Tokens, 0.1)] {
+            let odd = TestCase { checker, tolerance: Some(tolerance), ..test() };
+            assert_eq!(refused(with_tests(vec![odd])), InvalidRequest::Tolerance);
+        }
+    }
+
+    #[test]
+    fn labels_and_callbacks_are_what_a_cluster_and_the_web_take() {
+        let with = |name: &str, value: &str| RunRequest {
+            code: Some(String::new()),
+            labels: [(name.to_owned(), value.to_owned())].into(),
+            ..RunRequest::default()
+        };
+        for (name, value) in [("team", "a"), ("a.b-c_d", ""), ("x", &"v".repeat(63))] {
+            assert!(with(name, value).sources("m").is_ok(), "{name}={value}");
+        }
+        for (name, value) in [("", "a"), ("locus.dev/client", "a"), ("a-", "b"), ("a", "b c"), ("a", &"v".repeat(64))] {
+            assert!(matches!(with(name, value).sources("m"), Err(InvalidRequest::Label(_))), "{name}={value}");
+        }
+        for (url, is_taken) in [("https://a.example/x", true), ("ftp://a", false), ("http://", false), ("x", false)] {
+            let request = RunRequest { callback: Some(url.into()), ..with("a", "b") };
+            assert_eq!(request.sources("m").is_ok(), is_taken, "{url}");
+        }
+    }
+
+    #[test]
+    fn output_files_stay_in_the_work_folder() {
+        let with = |name: &str| RunRequest {
+            code: Some(String::new()),
+            output_files: vec![name.into()],
+            ..RunRequest::default()
+        };
+        for name in ["/etc/passwd", "../a", "a//b", ""] {
+            assert_eq!(with(name).sources("m"), Err(InvalidRequest::OutputFile(name.into())), "{name:?}");
+        }
+        for name in ["plot.png", "*.svg", "out/**/*.csv"] {
+            assert!(with(name).sources("m").is_ok(), "{name}");
+        }
     }
 }

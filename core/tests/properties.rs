@@ -66,6 +66,7 @@ fn request() -> impl Strategy<Value = RunRequest> {
             env,
             compile_args,
             limits,
+            ..RunRequest::default()
         },
     )
 }

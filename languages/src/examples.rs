@@ -194,6 +194,7 @@ impl Example {
             env: self.env.clone(),
             compile_args: self.compile_args.clone(),
             limits: LimitsRequest::default(),
+            ..RunRequest::default()
         }
     }
 

@@ -160,6 +160,7 @@ impl Language {
         let files = request.sources(&self.file_name)?;
         let compile_limits = self.compile.as_ref().map(|_| Limits::clamp(self.compile_limits, default, maximum));
         let default = self.default_limits(default, maximum);
+        let cases = request.case_inputs();
         Ok(Assignment {
             uid,
             program,
@@ -171,6 +172,9 @@ impl Language {
             limits: Limits::clamp(request.limits, default, maximum),
             compile_limits,
             network: Network::default(),
+            interactive: request.interactive,
+            output_files: request.output_files,
+            cases,
         })
     }
 

@@ -109,6 +109,9 @@ mod bench {
             limits: Limits::DEFAULT,
             compile_limits: None,
             network: Network::None,
+            interactive: false,
+            output_files: Vec::new(),
+            cases: Vec::new(),
         }
     }
 

@@ -42,6 +42,7 @@ impl Journal {
             Event::Started => held.started = true,
             Event::Stdout { data } => held.append(Stream::Stdout, &data),
             Event::Stderr { data } => held.append(Stream::Stderr, &data),
+            Event::CaseStarted { .. } | Event::CaseEnded { .. } | Event::File { .. } => {}
             Event::Finished { result } => held.result = Some(result),
         }
         drop(held);

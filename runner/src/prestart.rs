@@ -222,6 +222,9 @@ mod tests {
             limits: Limits { memory_bytes: 1 << 20, ..Limits::DEFAULT },
             compile_limits: None,
             network: Network::None,
+            interactive: false,
+            output_files: Vec::new(),
+            cases: Vec::new(),
         };
         (standby, assignment)
     }

@@ -247,6 +247,9 @@ mod checks {
             limits: case.limits(),
             compile_limits: None,
             network: Network::None,
+            interactive: false,
+            output_files: Vec::new(),
+            cases: Vec::new(),
         }
     }
 

@@ -141,6 +141,9 @@ mod checks {
                 limits: self.standby.limits,
                 compile_limits: None,
                 network: Network::None,
+                interactive: false,
+                output_files: Vec::new(),
+                cases: Vec::new(),
             }
         }
 

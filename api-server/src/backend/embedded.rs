@@ -110,7 +110,7 @@ impl Backend for Embedded {
 }
 
 fn execution(transcript: Transcript) -> Result<Execution, BackendError> {
-    let Transcript { mut stdout, mut stderr, stdout_dropped, stderr_dropped, result } = transcript;
+    let Transcript { mut stdout, mut stderr, stdout_dropped, stderr_dropped, result, .. } = transcript;
     let result = result.ok_or_else(|| BackendError::RunnerFailed("the runner ended without a result".to_owned()))?;
     if stdout_dropped || result.stdout_truncated {
         stdout = without_half_character(stdout);

@@ -43,6 +43,9 @@ pub fn python(code: &str) -> Assignment {
         limits: Limits { timeout_seconds: 20, ..Limits::DEFAULT },
         compile_limits: None,
         network: Network::None,
+        interactive: false,
+        output_files: Vec::new(),
+        cases: Vec::new(),
     }
 }
 
