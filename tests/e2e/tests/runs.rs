@@ -160,7 +160,7 @@ async fn files_that_a_program_leaves_are_returned_and_the_others_told_of() {
                 open('out/deep/text.csv', 'w').write('é,1\\n')\n\
                 open('secret.txt', 'w').write('not asked for')\n\
                 os.symlink('/etc/passwd', 'out/link.bin')";
-    let names = ["out/*.bin", "out/**/*.csv", "missing.txt"];
+    let names = ["out/*.bin", "out/**/*.csv", "missing.txt", "out/link.bin"];
     let run = scenario.run("files", json!({"language": "python", "code": code, "outputFiles": names})).await;
     let status = ended(&run, Outcome::Completed);
     let mut files: Vec<_> = status.files.iter().collect();
