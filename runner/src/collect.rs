@@ -49,15 +49,15 @@ pub fn collect(root: BorrowedFd<'_>, wanted: &[String]) -> Collected {
     {
         collected.leave(".", format!("the work folder can't be read: {error}"));
     }
-    let mut room = BYTES_MAX;
+    let mut left = BYTES_MAX;
     for (name, file) in walk.found {
-        match read(file, room) {
+        match read(file, left) {
             Ok(Some(data)) => {
-                room -= data.len();
+                left -= data.len();
                 collected.files.push((name, data));
             }
             Ok(None) => {
-                collected.leave(&name, format!("all files together would be larger than {} MiB", BYTES_MAX >> 20))
+                collected.leave(&name, format!("all files together would be larger than {} MiB", BYTES_MAX >> 20));
             }
             Err(error) => collected.leave(&name, format!("it can't be read: {error}")),
         }

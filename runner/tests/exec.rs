@@ -755,7 +755,7 @@ print('end')
         let mut lines = 0;
         let run = finish(child, |event| {
             let Event::Stdout { data } = event else { return };
-            lines += data.iter().filter(|byte| **byte == b'\n').count();
+            lines += String::from_utf8_lossy(data).lines().count();
             if lines == 2 {
                 let mut open = stdin.take().expect("it is open");
                 open.write_all(b"third\n").expect("it is read");
