@@ -9,6 +9,7 @@ use serde::Serialize;
 
 pub mod cluster;
 pub mod embedded;
+pub mod listing;
 
 /// What the front door needs of the place where programs run. A run is taken by [`Backend::create`] and goes on by itself,
 /// whoever waits for it and however long; what a client may do to it is asked by its id.
