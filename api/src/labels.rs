@@ -26,3 +26,8 @@ pub const TEMPLATE: &str = "locus.dev/template";
 pub const CLIENT: &str = "locus.dev/client";
 /// On a Language or Pool that the operator has made, what its settings said of it, shortened.
 pub const CONFIGURED: &str = "locus.dev/configured";
+/// The URL that is sent the run once it has ended, as an annotation on its CodeRun: it is none of the operator's business.
+pub const CALLBACK: &str = "locus.dev/callback";
+/// The SHA-256 of the request that a CodeRun was made from, in hex, as an annotation: how the front door tells a request that
+/// comes again from another one under the same key.
+pub const DIGEST: &str = "locus.dev/request-digest";
