@@ -7,6 +7,7 @@ use locus_languages::Language;
 use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
 
+#[cfg(any())]
 pub mod cluster;
 pub mod embedded;
 pub mod listing;
