@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};
 use locus_core::Network;
@@ -39,6 +41,13 @@ pub struct Flags {
     /// [default: embedded: its own page, cluster: any, without credentials].
     #[arg(long = "cors-origin", env = "LOCUS_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<HeaderValue>,
+    /// The namespace of the pods that runs on a cluster take place in.
+    #[arg(long, env = "LOCUS_RUN_NAMESPACE", default_value = "locus-runs")]
+    pub run_namespace: String,
+    /// The private key (PKCS#8 PEM) that this server shows runners on a cluster to follow runs live and to pass input on; its
+    /// public half is one of the operator's reader keys [default: none, and output comes at the end of a run].
+    #[arg(long, env = "LOCUS_READER_KEY_FILE")]
+    pub reader_key_file: Option<PathBuf>,
 }
 
 /// Where programs run.
