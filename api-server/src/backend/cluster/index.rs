@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::ResourceExt as _;
 use kube::runtime::watcher::Event;
-use locus_api::{CodeRun, labels};
-use locus_core::Run;
+use locus_api::CodeRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::view;
-use crate::backend::{BackendError, Client};
+use super::seen::Seen;
+use crate::backend::BackendError;
 
 /// The most runs whose summaries are held; what is older is still found by its id.
 pub const KEPT_MAX: usize = 10_000;
@@ -51,58 +50,6 @@ struct Entry {
     due: bool,
     /// Its place among the unfinished runs of this server.
     place: Option<OwnedSemaphorePermit>,
-}
-
-/// A run, as it was seen last.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// The UID of its `CodeRun`.
-    pub uid: String,
-    /// Whose it is.
-    pub client: Client,
-    /// Whether the front door has made it.
-    pub is_own: bool,
-    /// Whether it takes input while it runs.
-    pub interactive: bool,
-    /// The pod that was claimed for it.
-    pub pod: Option<Claimed>,
-    /// The run without its output.
-    pub summary: Arc<Run>,
-    /// All of it once it has ended, for those who followed it by then.
-    pub whole: Option<Arc<CodeRun>>,
-    version: Option<u64>,
-}
-
-/// The pod of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-}
-
-impl Seen {
-    fn of(run: &CodeRun) -> Self {
-        let status = run.status.as_ref();
-        let pod =
-            status.and_then(|status| Some(Claimed { name: status.pod_name.clone()?, uid: status.pod_uid.clone()? }));
-        Self {
-            uid: run.uid().unwrap_or_default(),
-            client: run.labels().get(labels::CLIENT).cloned(),
-            is_own: run.labels().contains_key(labels::FRONT_DOOR),
-            interactive: run.spec.interactive.unwrap_or_default(),
-            pod,
-            summary: Arc::new(view::summary(run)),
-            whole: None,
-            version: run.resource_version().and_then(|version| version.parse().ok()),
-        }
-    }
-
-    /// Whether what is known is younger than what comes now.
-    fn is_after(&self, other: &Self) -> bool {
-        matches!((self.version, other.version), (Some(known), Some(other)) if known > other)
-    }
 }
 
 /// Somebody who follows a run; the entry is held as long as this is.
@@ -308,9 +255,131 @@ impl Drop for Follower {
         match known {
             None => drop(state.runs.remove(&self.name)),
             Some(known) if known.whole.is_some() => {
-                entry.seen.send_replace(Some(Arc::new(Seen { whole: None, ..(*known).clone() })));
+                entry.seen.send_replace(Some(Arc::new(known.alone())));
             }
             Some(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use kube::runtime::watcher::Event;
+    use locus_api::{CodeRun, CodeRunSpec, CodeRunStatus};
+
+    use super::{Index, Seen};
+    use crate::backend::BackendError;
+
+    fn run(name: &str, version: u64, outcome: Option<&str>) -> CodeRun {
+        let mut run = CodeRun::new(name, CodeRunSpec::default());
+        run.metadata.resource_version = Some(version.to_string());
+        run.metadata.uid = Some("1".into());
+        run.status = Some(CodeRunStatus { outcome: outcome.map(Into::into), ..CodeRunStatus::default() });
+        run
+    }
+
+    fn is_over(seen: &Seen) -> bool {
+        seen.summary.is_over()
+    }
+
+    fn names(index: &Index) -> Vec<String> {
+        let mut names: Vec<_> =
+            index.all().expect("it is complete").iter().map(|seen| seen.summary.id.clone()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn only_the_end_of_its_own_run_wakes_who_waits_for_it() {
+        let index = Index::new(1, 10);
+        let (mut one, mut other) = (index.follow("a"), index.follow("b"));
+        index.observe(&Event::Apply(run("a", 1, None)));
+        assert!(one.until(is_over).now_or_never().is_none());
+        index.observe(&Event::Apply(run("a", 2, Some("Completed"))));
+        let ended = one.until(is_over).now_or_never().flatten().expect("it has ended");
+        assert_eq!(ended.summary.reason, "Completed");
+        assert!(ended.whole.is_some(), "who waited needs no request for the output");
+        assert!(other.until(is_over).now_or_never().is_none());
+    }
+
+    #[test]
+    fn output_is_held_as_long_as_somebody_follows_who_saw_the_end() {
+        let index = Index::new(1, 10);
+        let followers = [index.follow("a"), index.follow("a")];
+        index.observe(&Event::Apply(run("a", 1, Some("Completed"))));
+        for follower in followers {
+            assert!(index.find("a").is_some_and(|seen| seen.whole.is_some()));
+            drop(follower);
+        }
+        assert!(index.find("a").is_some_and(|seen| seen.whole.is_none() && is_over(&seen)));
+        index.observe(&Event::Apply(run("b", 1, Some("Completed"))));
+        assert!(index.find("b").is_some_and(|seen| seen.whole.is_none()));
+    }
+
+    #[test]
+    fn what_was_deleted_while_nobody_watched_is_gone() {
+        let index = Index::new(1, 10);
+        let (mut before, mut unborn) = (index.follow("before"), index.follow("unborn"));
+        index.read(&run("before", 1, None), None);
+        index.observe(&Event::Init);
+        let mut during = index.follow("during");
+        index.read(&run("during", 2, None), None);
+        for event in [Event::InitApply(run("listed", 1, Some("TimedOut"))), Event::InitDone] {
+            index.observe(&event);
+        }
+        assert_eq!(names(&index), ["during", "listed"]);
+        assert!(index.is_synced());
+        assert!(before.until(is_over).now_or_never().is_some_and(|seen| seen.is_none()));
+        assert!(unborn.until(is_over).now_or_never().is_none(), "it may not have been created yet");
+        assert!(during.until(is_over).now_or_never().is_none(), "it may be younger than the list");
+    }
+
+    #[test]
+    fn a_deletion_tells_the_end_that_it_carries() {
+        let index = Index::new(1, 10);
+        let (mut done, mut gone) = (index.follow("done"), index.follow("gone"));
+        index.observe(&Event::Delete(run("done", 1, Some("Completed"))));
+        index.observe(&Event::Delete(run("gone", 1, None)));
+        assert!(done.until(is_over).now_or_never().is_some_and(|seen| seen.is_some()));
+        assert!(gone.until(is_over).now_or_never().is_some_and(|seen| seen.is_none()));
+        index.read(&run("gone", 1, None), None);
+        assert!(index.find("gone").is_none(), "an answer that comes late brings nothing back");
+    }
+
+    #[test]
+    fn an_older_state_does_not_replace_a_younger_one_but_another_run_of_the_name_does() {
+        let index = Index::new(1, 10);
+        index.observe(&Event::Apply(run("a", 2, Some("Completed"))));
+        let mut first = index.follow("a");
+        index.read(&run("a", 1, None), None);
+        assert!(index.find("a").is_some_and(|seen| is_over(&seen)));
+        let mut other = run("a", 1, None);
+        other.metadata.uid = Some("2".into());
+        index.observe(&Event::Apply(other));
+        assert!(index.find("a").is_some_and(|seen| !is_over(&seen)));
+        assert!(first.until(|seen| seen.uid == "2").now_or_never().is_some_and(|seen| seen.is_none()));
+    }
+
+    #[test]
+    fn the_oldest_that_nobody_needs_go_first() {
+        let index = Index::new(1, 2);
+        let _followed = [index.follow("a"), index.follow("b")];
+        index.read(&run("b", 1, None), Some(index.place().expect("there is room")));
+        for name in ["a", "b", "c", "d", "e"] {
+            index.observe(&Event::Apply(run(name, 1, None)));
+        }
+        index.observe(&Event::InitDone);
+        assert_eq!(names(&index), ["a", "b"]);
+        assert!(matches!(index.place(), Err(BackendError::QueueFull { .. })));
+        index.observe(&Event::Apply(run("b", 2, Some("Completed"))));
+        assert!(index.place().is_ok(), "a run that has ended leaves its place");
+    }
+
+    #[test]
+    fn who_asks_for_what_is_not_there_leaves_nothing_behind() {
+        let index = Index::new(1, 10);
+        drop(index.follow("a"));
+        assert!(index.lock().runs.is_empty());
     }
 }

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::index::{Claimed, Follower};
+use super::index::Follower;
 use super::runner::RunnerError;
 use super::runs::Runs;
+use super::seen::Claimed;
 use crate::backend::{BackendError, Client, Input};
 
 /// How long input waits for the run to have a runner that knows it.
@@ -49,7 +50,7 @@ pub async fn write(runs: &Runs, client: &Client, id: &str, input: Input) -> Resu
             RunnerError::Connect(_) => true,
             RunnerError::Broken(_) => input.at.is_some(),
             RunnerError::Status { status, .. } => *status == StatusCode::NOT_FOUND,
-            RunnerError::NoKey | RunnerError::Gone | RunnerError::Malformed(_) => false,
+            RunnerError::NoKey | RunnerError::Gone | RunnerError::Forbidden(_) | RunnerError::Malformed(_) => false,
         };
         if !may_repeat || Instant::now() + PAUSE >= deadline {
             return Err(refusal(error));

@@ -7,8 +7,8 @@ use locus_core::Event;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::index::Claimed;
 use super::runner::{RunnerError, Runners};
+use super::seen::Claimed;
 
 /// The first pause before a runner is asked again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(50);

@@ -1,9 +1,9 @@
 //! Programs run as `CodeRun`s on a cluster. Nothing else of the front door knows that there is one.
 //!
-//! Read on in this order: [`order`] takes a run, [`watches`] feed the [`index`] with what becomes of it, [`view`] says what
+//! Read on in this order: [`order`] takes a run, [`watches`] feed the [`index`] with what is [`seen`] of it, [`view`] says what
 //! that means, and [`runs`] finds it again. [`told`] is what is told of it from its beginning to its end: [`live`] by its
-//! [`runner`], each event [`once`], and by [`replay`] where no runner can be asked. [`input`] and [`cancel`] are what a client
-//! may do to a run that goes on; [`callbacks`] tell of its end.
+//! [`runner`] in [`lines`], each event [`once`], and by [`replay`] where no runner can be asked. [`input`] and [`cancel`] are
+//! what a client may do to a run that goes on; [`callbacks`] tell of its end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,12 +25,14 @@ mod callbacks;
 mod cancel;
 mod index;
 mod input;
+mod lines;
 mod live;
 mod once;
 mod order;
 mod replay;
 mod runner;
 mod runs;
+mod seen;
 mod told;
 mod view;
 mod watches;

@@ -93,7 +93,7 @@ async fn create(runs: &Runs, run: &CodeRun, once: Option<&Once>, client: &Client
     let mut pause = PAUSE;
     let mut unclear = false;
     let mut last = None;
-    for _ in 0..TRIES {
+    for left in (0..TRIES).rev() {
         let answer = tokio::time::timeout(TRY_TIMEOUT, runs.api.create(&PostParams::default(), run)).await;
         match answer {
             Ok(Ok(run)) => return Ok(Created::New(Box::new(run))),
@@ -126,8 +126,10 @@ async fn create(runs: &Runs, run: &CodeRun, once: Option<&Once>, client: &Client
                 last = Some(BackendError::Unavailable("the cluster does not answer".to_owned()));
             }
         }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
+        if left > 0 {
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
     }
     let last = last.unwrap_or_else(|| BackendError::Unavailable("the run was deleted while it was taken".to_owned()));
     Err(if unclear { Failure::Unclear(last) } else { Failure::Refused(last) })

@@ -6,19 +6,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::{Method, Request, Response, StatusCode, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use locus_core::Event;
 use locus_core::token::{Claims, Scope, TokenSigner};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::index::Claimed;
+use super::lines::Lines;
+use super::seen::Claimed;
 
 /// The port that runners listen on.
 pub const RUNNER_PORT: u16 = 7070;
@@ -26,8 +26,6 @@ pub const RUNNER_PORT: u16 = 7070;
 const TOKEN_SECONDS: u64 = 60;
 /// The time to a connection, and from there to the head of an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The most bytes of one line: a compiler's output, in JSON, is the longest that a runner tells.
-const LINE_MAX: usize = 64 << 20;
 /// The most bytes of an answer that is read whole.
 const ANSWER_MAX: usize = 64 << 10;
 /// The most addresses that are remembered.
@@ -42,6 +40,9 @@ pub enum RunnerError {
     /// The pod is gone, or another one has its name.
     #[error("the run's pod is gone")]
     Gone,
+    /// The cluster does not let this server see the pod.
+    #[error("the run's pod can't be looked up: {0}")]
+    Forbidden(String),
     /// No connection: nothing was sent.
     #[error("the runner can't be reached: {0}")]
     Connect(String),
@@ -65,7 +66,7 @@ impl RunnerError {
     /// Whether asking again would not help.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::NoKey | Self::Gone | Self::Malformed(_) => true,
+            Self::NoKey | Self::Gone | Self::Forbidden(_) | Self::Malformed(_) => true,
             Self::Connect(_) | Self::Broken(_) => false,
             // The run may be on its way to the runner; a key that it does not know stays unknown.
             Self::Status { status, .. } => *status != StatusCode::NOT_FOUND && status.is_client_error(),
@@ -120,7 +121,7 @@ impl Runners {
         let path = format!("/v1/runs/{run}/events");
         let ask = Ask { method: Method::GET, path, pod, run, scope: Scope::Read, body: Bytes::new() };
         let body = good(self.ask(ask).await?).await?;
-        Ok(Lines { body, pending: BytesMut::new(), looked: 0 })
+        Ok(Lines::of(body))
     }
 
     /// Writes to a run's standard input; the answer is what the runner says of it.
@@ -171,7 +172,10 @@ impl Runners {
         if let Some(known) = self.addresses().get(&pod.uid) {
             return Ok(*known);
         }
-        let found = self.pods.get_opt(&pod.name).await.map_err(|error| RunnerError::Connect(error.to_string()))?;
+        let found = self.pods.get_opt(&pod.name).await.map_err(|error| match &error {
+            kube::Error::Api(status) if status.is_forbidden() => RunnerError::Forbidden(status.message.clone()),
+            error => RunnerError::Connect(error.to_string()),
+        })?;
         let found = found.filter(|found| found.metadata.uid.as_ref() == Some(&pod.uid)).ok_or(RunnerError::Gone)?;
         let status = found.status.unwrap_or_default();
         if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
@@ -201,39 +205,6 @@ impl Runners {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
         let (aud, run) = (ask.pod.uid.clone(), ask.run.to_owned());
         Ok(key.sign(&Claims { aud, run, scope: ask.scope, exp: now + TOKEN_SECONDS, body: None }))
-    }
-}
-
-/// The events of a run as they come.
-#[derive(Debug)]
-pub struct Lines {
-    body: Incoming,
-    pending: BytesMut,
-    /// How much of `pending` is known to hold no end of a line.
-    looked: usize,
-}
-
-impl Lines {
-    /// The next event; `None` when the connection ends. Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Result<Option<Event>, RunnerError> {
-        loop {
-            if let Some(at) = self.pending[self.looked..].iter().position(|byte| *byte == b'\n') {
-                let line = self.pending.split_to(self.looked + at + 1);
-                self.looked = 0;
-                return serde_json::from_slice(&line)
-                    .map(Some)
-                    .map_err(|error| RunnerError::Malformed(error.to_string()));
-            }
-            self.looked = self.pending.len();
-            if self.looked > LINE_MAX {
-                return Err(RunnerError::Malformed("a line has no end".to_owned()));
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => self.pending.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-                Some(Err(error)) => return Err(RunnerError::Broken(error.to_string())),
-                None => return Ok(None),
-            }
-        }
     }
 }
 

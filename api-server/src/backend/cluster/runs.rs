@@ -8,8 +8,9 @@ use kube::{Api, ResourceExt as _};
 use locus_api::{CodeRun, labels};
 use locus_core::{Event, Run, Transcript, view::Text};
 
-use super::index::{Claimed, Follower, Index, Seen};
+use super::index::{Follower, Index};
 use super::runner::Runners;
+use super::seen::{Claimed, Seen};
 use super::view;
 use crate::backend::files::returned;
 use crate::backend::{BackendError, Client, without_half_character};

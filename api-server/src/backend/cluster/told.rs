@@ -9,11 +9,12 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 use locus_core::{Event, Run};
 
-use super::index::{Claimed, Follower, Seen};
+use super::index::Follower;
 use super::live::{Heard, Live};
 use super::once::Once;
 use super::replay;
 use super::runs::Runs;
+use super::seen::{Claimed, Seen};
 use crate::backend::{BackendError, Client, Told};
 
 /// How long a runner may be silent after its run has ended by the status, before that is asked in its place.

@@ -190,3 +190,136 @@ pub fn refusal(error: &kube::Error) -> BackendError {
         error => BackendError::Unavailable(format!("the cluster can't be reached: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use locus_api::CodeRun;
+    use locus_core::{Outcome, Phase, Verdict};
+    use serde_json::{Value, json};
+
+    use super::{refusal, run, summary};
+    use crate::backend::BackendError;
+
+    fn code_run(status: Value) -> CodeRun {
+        serde_json::from_value(json!({
+            "apiVersion": "locus.dev/v1alpha1", "kind": "CodeRun", "status": status,
+            "metadata": {"name": "a", "creationTimestamp": "2026-01-01T00:00:00Z",
+                "labels": {"team": "b", "locus.dev/front-door": "true", "locus.dev/client": "ci"}},
+            "spec": {"language": "python", "code": ""}
+        }))
+        .expect("a CodeRun")
+    }
+
+    #[test]
+    fn a_run_is_where_its_condition_says() {
+        let condition = |reason: &str| {
+            json!([{"type": "Succeeded", "status": "Unknown", "reason": reason, "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"}])
+        };
+        for (status, phase, reason) in [
+            (Value::Null, Phase::Pending, "Queued"),
+            (json!({"phase": "Pending"}), Phase::Pending, "Queued"),
+            (json!({"phase": "Pending", "conditions": condition("PodPending")}), Phase::Pending, "PodPending"),
+            (json!({"phase": "Running", "conditions": condition("Running")}), Phase::Running, "Running"),
+        ] {
+            let told = run(&code_run(status));
+            assert_eq!((told.phase, told.reason.as_str(), told.outcome), (phase, reason, None));
+            assert_eq!((told.stdout, told.stderr), (None, None), "output is told at the end");
+        }
+    }
+
+    #[test]
+    fn every_outcome_is_told_as_what_it_is() {
+        for outcome in Outcome::ALL {
+            let told = run(&code_run(json!({"outcome": outcome, "phase": "Running"})));
+            let phase = if outcome == Outcome::Completed { Phase::Succeeded } else { Phase::Failed };
+            assert_eq!((told.outcome, told.phase, told.reason.as_str()), (Some(outcome), phase, outcome.as_str()));
+        }
+        let told = run(&code_run(json!({"outcome": "Sublimated"})));
+        assert_eq!((told.outcome, told.phase), (Some(Outcome::RunnerFailed), Phase::Failed));
+        assert_eq!(told.error, "the run ended with \"Sublimated\", which this server does not know");
+    }
+
+    #[test]
+    fn all_that_a_status_holds_is_told() {
+        let status = json!({"outcome": "TestsFailed", "error": "0 of 2 tests passed", "exitCode": 0, "signal": "SIGSEGV",
+            "stdout": " a\n\n", "stderrBase64": "/wA=", "stderrTruncated": true, "prestarted": true,
+            "startTime": "2026-01-01T00:00:01Z", "completionTime": "2026-01-01T00:00:02Z",
+            "compile": {"stdout": "o", "stderr": "e", "exitCode": 0},
+            "tests": {"passed": 0, "total": 2, "cases": [
+                {"name": "n", "verdict": "WrongOutput", "outcome": "Completed", "exitCode": 0, "stdout": "1",
+                    "usage": {"wallSeconds": 1.5, "cpuSeconds": 0.5, "memoryPeakBytes": 7}, "truncated": true},
+                {"verdict": "NotRun"}]},
+            "files": [{"name": "a.png", "content": "/w==", "encoding": "base64"}, {"name": "a.txt", "content": "é"}],
+            "filesLeft": [{"name": "b", "why": "there is no such file"}],
+            "usage": {"wallSeconds": 2.5, "cpuSeconds": 1.5, "memoryPeakBytes": 9},
+            "limits": {"timeoutSeconds": 1, "cpuSeconds": 2, "memory": "64Mi", "outputBytes": 4, "processes": 5,
+                "fileBytes": 6}});
+        let told = serde_json::to_value(run(&code_run(status))).expect("it serializes");
+        assert_eq!(
+            told,
+            json!({"id": "a", "language": "python", "labels": {"team": "b"}, "phase": "Failed",
+            "reason": "TestsFailed", "outcome": "TestsFailed", "error": "0 of 2 tests passed", "exitCode": 0,
+            "signal": "SIGSEGV", "stdout": " a\n\n", "stderrBase64": "/wA=", "stderrTruncated": true, "prestarted": true,
+            "createdAt": "2026-01-01T00:00:00Z", "startedAt": "2026-01-01T00:00:01Z",
+            "finishedAt": "2026-01-01T00:00:02Z", "compile": {"stdout": "o", "stderr": "e", "exitCode": 0},
+            "tests": {"passed": 0, "total": 2, "cases": [
+                {"name": "n", "verdict": "WrongOutput", "outcome": "Completed", "error": "", "exitCode": 0,
+                    "usage": {"wallSeconds": 1.5, "cpuSeconds": 0.5, "memoryPeakBytes": 7}, "stdout": "1",
+                    "truncated": true},
+                {"verdict": "NotRun"}]},
+            "files": [
+                {"name": "a.png", "size": 1, "mediaType": "image/png", "content": "/w==", "encoding": "base64"},
+                {"name": "a.txt", "size": 2, "mediaType": "text/plain", "content": "é", "encoding": "utf8"}],
+            "filesLeft": [{"name": "b", "why": "there is no such file"}],
+            "usage": {"wallSeconds": 2.5, "cpuSeconds": 1.5, "memoryPeakBytes": 9},
+            "limits": {"timeoutSeconds": 1, "cpuSeconds": 2, "memoryBytes": 64 << 20, "outputBytes": 4, "processes": 5,
+                "fileBytes": 6}})
+        );
+    }
+
+    #[test]
+    fn a_summary_is_that_of_the_whole() {
+        let status = json!({"outcome": "Completed", "stdout": "a", "stderrBase64": "/w==", "compile": {"stdout": "c"},
+            "tests": {"passed": 1, "total": 1, "cases": [{"verdict": "Passed", "outcome": "Completed"}]},
+            "files": [{"name": "a", "content": "b"}]});
+        let it = code_run(status);
+        assert_eq!(summary(&it), run(&it).summary());
+    }
+
+    #[test]
+    fn a_verdict_that_is_not_known_is_no_pass() {
+        let cases = json!([{"verdict": "Passed", "outcome": "Completed"}, {"verdict": "Failed", "outcome": "TimedOut"},
+            {"verdict": "Splendid", "outcome": "Grand"}]);
+        let told =
+            run(&code_run(json!({"outcome": "TestsFailed", "tests": {"passed": 1, "total": 3, "cases": cases}})));
+        let cases = told.tests.expect("there are tests").cases;
+        assert_eq!(
+            cases.iter().map(|case| case.verdict).collect::<Vec<_>>(),
+            [Verdict::Passed, Verdict::Failed, Verdict::Failed]
+        );
+        assert_eq!(cases[2].end.as_ref().map(|end| end.outcome), Some(Outcome::RunnerFailed));
+    }
+
+    #[test]
+    fn output_that_was_cut_for_the_status_is_told() {
+        let told = run(&code_run(json!({"outcome": "Completed", "stdoutInStatusTruncated": true})));
+        assert_eq!(told.error, "stdout was cut: it is larger than a CodeRun's status can hold");
+        assert!(told.stdout_truncated && !told.stderr_truncated);
+    }
+
+    #[test]
+    fn a_refusal_is_the_clients_or_the_clusters_fault() {
+        let answer = |code| {
+            let status = Status { code, message: "because".into(), ..Status::default() };
+            refusal(&kube::Error::Api(Box::new(status)))
+        };
+        for code in [400, 413, 422] {
+            assert_eq!(answer(code), BackendError::InvalidRequest("because".into()), "{code}");
+        }
+        for code in [401, 403, 404, 409, 429, 500, 503] {
+            assert!(matches!(answer(code), BackendError::Unavailable(text) if text.ends_with("because")), "{code}");
+        }
+    }
+}
