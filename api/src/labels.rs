@@ -8,6 +8,8 @@ pub const CODERUN_NAMESPACE: &str = "locus.dev/coderun-namespace";
 pub const CODERUN_NAME: &str = "locus.dev/coderun-name";
 /// The public key that the pod was given, as an annotation.
 pub const PUBLIC_KEY: &str = "locus.dev/public-key";
+/// The public keys of readers that the pod was given, as an annotation.
+pub const READER_KEYS: &str = "locus.dev/reader-keys";
 /// Marks the CodeRuns that the front door makes for its own requests; the value is `true`.
 pub const FRONT_DOOR: &str = "locus.dev/front-door";
 /// Kubernetes' own label for who manages an object.

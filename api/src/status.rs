@@ -24,9 +24,10 @@ pub struct CodeRunStatus {
     /// Pending, Running, Succeeded or Failed: the condition in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// How the run ended, once it has: Completed; by the program NonZeroExit, Signaled, TimedOut, OutOfMemory,
-    /// OutputLimitExceeded, CompileFailed, TestsFailed or Cancelled; by the platform UnknownLanguage, InvalidRequest,
-    /// ImagePullFailed, PodRejected, PodEvicted, RunnerFailed or NodeLost. It never changes after that.
+    /// How the run ended, once it has: `Completed`; by the program `NonZeroExit`, `Signaled`, `TimedOut`, `OutOfMemory`,
+    /// `OutputLimitExceeded`, `CompileFailed`, `TestsFailed` or `Cancelled`; by the platform `UnknownLanguage`,
+    /// `InvalidRequest`, `ImagePullFailed`, `PodRejected`, `PodEvicted`, `RunnerFailed` or `NodeLost`. It never changes after
+    /// that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub outcome: Option<String>,
@@ -151,8 +152,8 @@ pub struct CaseStatus {
     /// The name that spec gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Passed, WrongOutput (it completed and printed something else), Failed (it did not complete) or NotRun (the run
-    /// ended before its turn).
+    /// `Passed`, `WrongOutput` (it completed and printed something else), `Failed` (it did not complete) or `NotRun` (the
+    /// run ended before its turn).
     #[schemars(length(max = 64))]
     pub verdict: String,
     /// How the program ended, in the words of the outcome of a run; absent when it was not run.
