@@ -155,7 +155,10 @@ impl State {
             self.watches.push((line.to_owned(), sender));
             return Some((200, Answer::from_stream(lines.map(Ok::<_, std::convert::Infallible>))));
         }
-        match (method, name) {
+        if method == "POST" {
+            return self.creation(body);
+        }
+        Some(match (method, name) {
             ("GET", "languages") => whole(200, &list(&[language("python", "main.py")], self.version)),
             ("GET", "coderuns") => {
                 let is_asked_for = |run: &&Value| !uri.contains("labelSelector") || is_own(run);
@@ -166,28 +169,27 @@ impl State {
                 let objects = if path.contains("/pods/") { &self.pods } else { &self.runs };
                 objects.get(name).map_or_else(missing, |object| whole(200, object))
             }
-            ("POST", _) => self.creation(body),
             ("PATCH", name) => self.patch(name, body),
             _ => missing(),
-        }
+        })
     }
 
     fn creation(&mut self, body: &Value) -> Reply {
         let fault = self.faults.pop_front();
         match fault {
-            Some(Fault::Refused(code, message)) => return whole(code, &status(code, "", message)),
+            Some(Fault::Refused(code, message)) => return Some(whole(code, &status(code, "", message))),
             Some(Fault::LostBefore) => return None,
             _ => {}
         }
         let name = body["metadata"]["name"].as_str().expect("a name");
         if self.runs.contains_key(name) {
-            return whole(409, &status(409, "AlreadyExists", "it exists already"));
+            return Some(whole(409, &status(409, "AlreadyExists", "it exists already")));
         }
         let answer = self.create(body.clone());
         match fault {
             Some(Fault::LostAfter) => None,
             Some(Fault::Silent) => Some((0, Answer::empty())),
-            _ => whole(201, &answer),
+            _ => Some(whole(201, &answer)),
         }
     }
 
@@ -204,7 +206,7 @@ impl State {
         answer
     }
 
-    fn patch(&mut self, name: &str, patch: &Value) -> Reply {
+    fn patch(&mut self, name: &str, patch: &Value) -> (u16, Answer) {
         let Some(mut run) = self.runs.get(name).cloned() else { return missing() };
         let version = &patch["metadata"]["resourceVersion"];
         if !version.is_null() && *version != run["metadata"]["resourceVersion"] {
@@ -252,11 +254,11 @@ fn merge(object: &mut Value, patch: &Value) {
     }
 }
 
-fn whole(code: u16, value: &Value) -> Reply {
-    Some((code, Answer::from(value.to_string())))
+fn whole(code: u16, value: &Value) -> (u16, Answer) {
+    (code, Answer::from(value.to_string()))
 }
 
-fn missing() -> Reply {
+fn missing() -> (u16, Answer) {
     whole(404, &status(404, "NotFound", "not found"))
 }
 

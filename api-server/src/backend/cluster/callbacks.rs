@@ -67,14 +67,12 @@ impl Callbacks {
     /// Tries until it is done, by whatever server, or the run is gone.
     async fn see_to(&self, mut run: CodeRun) {
         while is_due(&run) {
-            match held_for(&run, Timestamp::now()) {
-                Some(rest) => tokio::time::sleep(rest).await,
-                None => {
-                    if let Ok(true) = self.tell(&run).await {
-                        return;
-                    }
-                    tokio::time::sleep(PAUSE).await;
-                }
+            if let Some(rest) = held_for(&run, Timestamp::now()) {
+                tokio::time::sleep(rest).await;
+            } else if let Ok(true) = self.tell(&run).await {
+                return;
+            } else {
+                tokio::time::sleep(PAUSE).await;
             }
             run = loop {
                 match self.runs.api.get_opt(&run.name_any()).await {
@@ -157,13 +155,13 @@ mod tests {
 
     #[test]
     fn only_an_end_that_is_to_be_told_and_was_not_is_due() {
-        let url = ("locus.dev/callback", "https://a.example".to_owned());
-        let done = (DONE, "2026-01-01T00:00:00Z".to_owned());
-        assert!(is_due(&run(Some("Completed"), &[url.clone()])));
-        assert!(!is_due(&run(None, &[url.clone()])));
+        let url = [("locus.dev/callback", "https://a.example".to_owned())];
+        let done = [url[0].clone(), (DONE, "2026-01-01T00:00:00Z".to_owned())];
+        assert!(is_due(&run(Some("Completed"), &url)));
+        assert!(!is_due(&run(None, &url)));
         assert!(!is_due(&run(Some("Completed"), &[])));
-        assert!(!is_due(&run(Some("Completed"), &[url.clone(), done])));
-        let mut foreign = run(Some("Completed"), &[url]);
+        assert!(!is_due(&run(Some("Completed"), &done)));
+        let mut foreign = run(Some("Completed"), &url);
         foreign.metadata.labels = None;
         assert!(!is_due(&foreign));
     }

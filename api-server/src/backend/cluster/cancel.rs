@@ -42,9 +42,9 @@ impl CancelOnDrop {
         Self { runs, name, armed }
     }
 
-    /// Lets it be unless there is a reason.
-    pub fn keep_armed(&mut self, reason: bool) {
-        self.armed &= reason;
+    /// Lets it be.
+    pub fn disarm(&mut self) {
+        self.armed = false;
     }
 }
 

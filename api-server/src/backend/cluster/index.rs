@@ -147,7 +147,9 @@ impl Index {
                 // What was there before and is not listed was deleted while nobody watched.
                 let is_gone = |(name, entry): (&String, &Entry)| entry.due && !listed.contains(name);
                 let gone: Vec<_> = state.runs.iter().filter(|it| is_gone(*it)).map(|(name, _)| name.clone()).collect();
-                gone.iter().for_each(|name| state.forget(name));
+                for name in gone {
+                    state.forget(&name);
+                }
                 (state.synced, state.complete) = (true, true);
             }
             Event::Apply(run) => state.seen(run),
@@ -174,7 +176,9 @@ impl Index {
         };
         let oldest = state.by_age.iter().map(|(_, name)| name).filter(|name| is_free(name));
         let oldest: Vec<_> = oldest.take(excess).cloned().collect();
-        oldest.iter().for_each(|name| state.forget(name));
+        for name in oldest {
+            state.forget(&name);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -53,7 +53,7 @@ pub async fn write(runs: &Runs, client: &Client, id: &str, input: Input) -> Resu
             RunnerError::NoKey | RunnerError::Gone | RunnerError::Forbidden(_) | RunnerError::Malformed(_) => false,
         };
         if !may_repeat || Instant::now() + PAUSE >= deadline {
-            return Err(refusal(error));
+            return Err(refusal(&error));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -88,8 +88,8 @@ fn word(answer: &[u8]) -> Word {
 }
 
 /// What a runner's refusal means for the client.
-fn refusal(error: RunnerError) -> BackendError {
-    match &error {
+fn refusal(error: &RunnerError) -> BackendError {
+    match error {
         RunnerError::Gone => {
             BackendError::NoInput("the run's pod is gone: nothing reads its input any more".to_owned())
         }
@@ -126,14 +126,14 @@ mod tests {
     #[test]
     fn a_runners_refusal_is_told_for_what_it_is() {
         let answer = |code, body: &str| {
-            refusal(RunnerError::Status { status: StatusCode::from_u16(code).expect("a status"), body: body.into() })
+            refusal(&RunnerError::Status { status: StatusCode::from_u16(code).expect("a status"), body: body.into() })
         };
         assert_eq!(answer(429, r#"{"taken":5}"#), BackendError::InputFull { taken: 5 });
         for code in [409, 410] {
             assert_eq!(answer(code, r#"{"error":"it is over"}"#), BackendError::NoInput("it is over".into()));
         }
         assert!(matches!(answer(401, ""), BackendError::Unavailable(_)));
-        assert!(matches!(refusal(RunnerError::Gone), BackendError::NoInput(_)));
-        assert!(matches!(refusal(RunnerError::NoKey), BackendError::Unavailable(_)));
+        assert!(matches!(refusal(&RunnerError::Gone), BackendError::NoInput(_)));
+        assert!(matches!(refusal(&RunnerError::NoKey), BackendError::Unavailable(_)));
     }
 }

@@ -1,7 +1,7 @@
 //! Programs run as `CodeRun`s on a cluster. Nothing else of the front door knows that there is one.
 //!
-//! Read on in this order: [`order`] takes a run, [`watches`] feed the [`index`] with what is [`seen`] of it, [`view`] says what
-//! that means, and [`runs`] finds it again. [`told`] is what is told of it from its beginning to its end: [`live`] by its
+//! Read on in this order: [`order`] says what a run's object is and [`create`] makes it, [`watches`] feed the [`index`] with what
+//! is [`seen`] of it, [`view`] says what that means, and [`runs`] finds it again. [`told`] is what is told of it from its beginning to its end: [`live`] by its
 //! [`runner`] in [`lines`], each event [`once`], and by [`replay`] where no runner can be asked. [`input`] and [`cancel`] are
 //! what a client may do to a run that goes on; [`callbacks`] tell of its end.
 
@@ -23,6 +23,7 @@ use watches::Languages;
 
 mod callbacks;
 mod cancel;
+mod create;
 mod index;
 mod input;
 mod lines;
@@ -153,7 +154,7 @@ impl Backend for Cluster {
     fn create(&self, order: Order) -> BoxFuture<'_, Result<Taken, BackendError>> {
         Box::pin(async {
             self.check(&order)?;
-            order::take(&self.runs, order).await
+            create::take(&self.runs, order).await
         })
     }
 

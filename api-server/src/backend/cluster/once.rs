@@ -100,7 +100,9 @@ mod tests {
 
     fn folded(events: &[Event]) -> Transcript {
         let mut transcript = Transcript::default();
-        events.iter().for_each(|event| transcript.push(event.clone(), usize::MAX));
+        for event in events {
+            transcript.push(event.clone(), usize::MAX);
+        }
         transcript
     }
 

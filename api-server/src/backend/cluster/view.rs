@@ -201,7 +201,7 @@ mod tests {
     use super::{refusal, run, summary};
     use crate::backend::BackendError;
 
-    fn code_run(status: Value) -> CodeRun {
+    fn code_run(status: &Value) -> CodeRun {
         serde_json::from_value(json!({
             "apiVersion": "locus.dev/v1alpha1", "kind": "CodeRun", "status": status,
             "metadata": {"name": "a", "creationTimestamp": "2026-01-01T00:00:00Z",
@@ -223,7 +223,7 @@ mod tests {
             (json!({"phase": "Pending", "conditions": condition("PodPending")}), Phase::Pending, "PodPending"),
             (json!({"phase": "Running", "conditions": condition("Running")}), Phase::Running, "Running"),
         ] {
-            let told = run(&code_run(status));
+            let told = run(&code_run(&status));
             assert_eq!((told.phase, told.reason.as_str(), told.outcome), (phase, reason, None));
             assert_eq!((told.stdout, told.stderr), (None, None), "output is told at the end");
         }
@@ -232,11 +232,11 @@ mod tests {
     #[test]
     fn every_outcome_is_told_as_what_it_is() {
         for outcome in Outcome::ALL {
-            let told = run(&code_run(json!({"outcome": outcome, "phase": "Running"})));
+            let told = run(&code_run(&json!({"outcome": outcome, "phase": "Running"})));
             let phase = if outcome == Outcome::Completed { Phase::Succeeded } else { Phase::Failed };
             assert_eq!((told.outcome, told.phase, told.reason.as_str()), (Some(outcome), phase, outcome.as_str()));
         }
-        let told = run(&code_run(json!({"outcome": "Sublimated"})));
+        let told = run(&code_run(&json!({"outcome": "Sublimated"})));
         assert_eq!((told.outcome, told.phase), (Some(Outcome::RunnerFailed), Phase::Failed));
         assert_eq!(told.error, "the run ended with \"Sublimated\", which this server does not know");
     }
@@ -256,7 +256,7 @@ mod tests {
             "usage": {"wallSeconds": 2.5, "cpuSeconds": 1.5, "memoryPeakBytes": 9},
             "limits": {"timeoutSeconds": 1, "cpuSeconds": 2, "memory": "64Mi", "outputBytes": 4, "processes": 5,
                 "fileBytes": 6}});
-        let told = serde_json::to_value(run(&code_run(status))).expect("it serializes");
+        let told = serde_json::to_value(run(&code_run(&status))).expect("it serializes");
         assert_eq!(
             told,
             json!({"id": "a", "language": "python", "labels": {"team": "b"}, "phase": "Failed",
@@ -284,7 +284,7 @@ mod tests {
         let status = json!({"outcome": "Completed", "stdout": "a", "stderrBase64": "/w==", "compile": {"stdout": "c"},
             "tests": {"passed": 1, "total": 1, "cases": [{"verdict": "Passed", "outcome": "Completed"}]},
             "files": [{"name": "a", "content": "b"}]});
-        let it = code_run(status);
+        let it = code_run(&status);
         assert_eq!(summary(&it), run(&it).summary());
     }
 
@@ -293,7 +293,7 @@ mod tests {
         let cases = json!([{"verdict": "Passed", "outcome": "Completed"}, {"verdict": "Failed", "outcome": "TimedOut"},
             {"verdict": "Splendid", "outcome": "Grand"}]);
         let told =
-            run(&code_run(json!({"outcome": "TestsFailed", "tests": {"passed": 1, "total": 3, "cases": cases}})));
+            run(&code_run(&json!({"outcome": "TestsFailed", "tests": {"passed": 1, "total": 3, "cases": cases}})));
         let cases = told.tests.expect("there are tests").cases;
         assert_eq!(
             cases.iter().map(|case| case.verdict).collect::<Vec<_>>(),
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn output_that_was_cut_for_the_status_is_told() {
-        let told = run(&code_run(json!({"outcome": "Completed", "stdoutInStatusTruncated": true})));
+        let told = run(&code_run(&json!({"outcome": "Completed", "stdoutInStatusTruncated": true})));
         assert_eq!(told.error, "stdout was cut: it is larger than a CodeRun's status can hold");
         assert!(told.stdout_truncated && !told.stderr_truncated);
     }
