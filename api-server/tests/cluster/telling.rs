@@ -193,6 +193,27 @@ async fn a_run_whose_pod_is_gone_or_whose_runners_know_no_key_is_told_at_its_end
 }
 
 #[tokio::test]
+async fn a_run_that_is_given_another_pod_is_followed_there() {
+    let (server, runner) = (Arc::<ApiServer>::default(), Runner::start(&account()).await);
+    let cluster = front_door(&server, &runner, Runner::settings()).await;
+    server.has_pod("first", "127.0.0.1");
+    server.has_pod("moved", "127.0.0.1");
+    let mut run = running("moved");
+    let status = run["status"].clone();
+    (run["status"]["podName"], run["status"]["podUID"]) = (json!("first"), json!("uid-of-first"));
+    server.create(run);
+    let moves = async {
+        super::eventually(|| runner.connections("moved") == 1).await;
+        let queued = json!({"phase": "Pending", "podName": null, "podUID": null, "startTime": null, "conditions": []});
+        server.writes("moved", &queued);
+        tokio::task::yield_now().await;
+        server.writes("moved", &status);
+    };
+    let ((events, _), ()) = tokio::join!(told(&cluster, &server, "moved", is_file), moves);
+    assert_eq!(events, account()[..5]);
+}
+
+#[tokio::test]
 async fn pods_have_addresses_of_either_kind() {
     let (server, runner) = (Arc::<ApiServer>::default(), Runner::listen("[::1]:0", &account()).await);
     let cluster = front_door(&server, &runner, Runner::settings()).await;
