@@ -3,6 +3,7 @@
 mod acting;
 mod api_server;
 mod callbacks;
+mod real;
 mod runner;
 mod taking;
 mod telling;
