@@ -44,8 +44,8 @@ fn wrong_specs() -> Vec<(Value, &'static str)> {
     let together = "code, stdin, files and tests hold at most 524288 characters together";
     let output_file = "an output file is a relative name or glob such as out/*.png";
     let tolerance = "tolerance goes with the checker float";
-    let test = |test: Value| code(json!({"tests": [test]}));
-    let beside_tests = |more: Value| with(test(json!({})), more);
+    let one_test = |test: Value| code(json!({"tests": [test]}));
+    let beside_tests = |more: Value| with(one_test(json!({})), more);
     vec![
         (json!({"language": "python"}), code_or_files),
         (json!({"language": "python", "code": null, "files": null}), code_or_files),
@@ -119,17 +119,17 @@ fn wrong_specs() -> Vec<(Value, &'static str)> {
         (code(json!({"outputFiles": ["a//b"]})), output_file),
         (code(json!({"tests": []})), "spec.tests"),
         (code(json!({"tests": list(101, json!({}))})), "spec.tests: Too many"),
-        (test(json!({"name": text(129)})), "spec.tests[0].name: Too long"),
-        (test(json!({"stdin": text(262_145)})), "spec.tests[0].stdin: Too long"),
-        (test(json!({"expectedStdout": text(262_145)})), "spec.tests[0].expectedStdout: Too long"),
-        (test(json!({"args": list(129, json!(""))})), "spec.tests[0].args: Too many"),
-        (test(json!({"args": [text(4097)]})), "spec.tests[0].args[0]: Too long"),
-        (test(json!({"checker": "regex"})), "Unsupported value: \"regex\""),
-        (test(json!({"tolerance": 0.1})), tolerance),
-        (test(json!({"tolerance": 0.1, "checker": "tokens"})), tolerance),
-        (test(json!({"tolerance": -0.1, "checker": "float"})), "greater than or equal to 0"),
-        (test(json!({"tolerance": 1.1, "checker": "float"})), "less than or equal to 1"),
-        (test(json!({"expected": "1"})), "unknown field \"spec.tests[0].expected\""),
+        (one_test(json!({"name": text(129)})), "spec.tests[0].name: Too long"),
+        (one_test(json!({"stdin": text(262_145)})), "spec.tests[0].stdin: Too long"),
+        (one_test(json!({"expectedStdout": text(262_145)})), "spec.tests[0].expectedStdout: Too long"),
+        (one_test(json!({"args": list(129, json!(""))})), "spec.tests[0].args: Too many"),
+        (one_test(json!({"args": [text(4097)]})), "spec.tests[0].args[0]: Too long"),
+        (one_test(json!({"checker": "regex"})), "Unsupported value: \"regex\""),
+        (one_test(json!({"tolerance": 0.1})), tolerance),
+        (one_test(json!({"tolerance": 0.1, "checker": "tokens"})), tolerance),
+        (one_test(json!({"tolerance": -0.1, "checker": "float"})), "greater than or equal to 0"),
+        (one_test(json!({"tolerance": 1.1, "checker": "float"})), "less than or equal to 1"),
+        (one_test(json!({"expected": "1"})), "unknown field \"spec.tests[0].expected\""),
         (beside_tests(json!({"stdin": "x"})), "a run with tests has no stdin of its own: give it in each test"),
         (beside_tests(json!({"interactive": true})), "a run with tests has no interactive of its own"),
         (beside_tests(json!({"outputFiles": ["a"]})), "a run with tests has no outputFiles of its own"),
