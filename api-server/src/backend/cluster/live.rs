@@ -37,14 +37,17 @@ impl Live {
     pub fn start(runners: Arc<Runners>, pod: Claimed, run: String) -> Self {
         let (tell, heard) = mpsc::channel(AHEAD);
         let task = tokio::spawn(async move {
-            let mut pause = PAUSE_MIN;
+            let (mut pause, mut furthest) = (PAUSE_MIN, 0);
             loop {
-                match listen(&runners, &pod, &run, &tell, &mut pause).await {
+                let mut heard = 0;
+                match listen(&runners, &pod, &run, &tell, &mut heard).await {
                     Err(error) if error.is_final() => {
                         tracing::debug!(pod.name = pod.name, error = %error, "the run's events are not to be had live");
                         return;
                     }
                     Ok(true) => return,
+                    // A connection that gets further than the ones before is no reason for patience.
+                    Ok(false) | Err(_) if heard > furthest => (pause, furthest) = (PAUSE_MIN, heard),
                     Ok(false) | Err(_) => {}
                 }
                 tokio::time::sleep(pause).await;
@@ -72,14 +75,14 @@ async fn listen(
     pod: &Claimed,
     run: &str,
     tell: &mpsc::Sender<Heard>,
-    pause: &mut Duration,
+    heard: &mut usize,
 ) -> Result<bool, RunnerError> {
     let mut lines = runners.events(pod, run).await?;
     if tell.send(Heard::Again).await.is_err() {
         return Ok(true);
     }
     while let Some(event) = lines.next().await? {
-        *pause = PAUSE_MIN;
+        *heard += 1;
         let is_last = matches!(event, Event::Finished { .. });
         if tell.send(Heard::Event(event)).await.is_err() || is_last {
             return Ok(true);
