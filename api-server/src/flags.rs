@@ -23,7 +23,8 @@ pub struct Flags {
     /// Runs at one time [default: embedded: the number of cores, cluster: 64].
     #[arg(long, env = "LOCUS_MAX_CONCURRENT", value_parser = at_least_one)]
     pub max_concurrent: Option<usize>,
-    /// Runs that may wait for their turn; further ones are answered 429.
+    /// Runs that may wait for their turn; further ones are answered 429. On a cluster the operator says which ones wait, and
+    /// this and the number above bound together those of this server that have not ended.
     #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
     pub max_queued: usize,
     /// Seconds that runs and answers may still take after the server was told to stop.
