@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};
 use locus_core::Network;
@@ -21,9 +23,13 @@ pub struct Flags {
     /// Runs at one time [default: embedded: the number of cores, cluster: 64].
     #[arg(long, env = "LOCUS_MAX_CONCURRENT", value_parser = at_least_one)]
     pub max_concurrent: Option<usize>,
-    /// Runs that may wait for their turn; further ones are answered 429.
+    /// Runs that may wait for their turn; further ones are answered 429. On a cluster the operator says which ones wait, and
+    /// this and the number above bound together those of this server that have not ended.
     #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
     pub max_queued: usize,
+    /// Seconds that runs and answers may still take after the server was told to stop.
+    #[arg(long, env = "LOCUS_DRAIN_SECONDS", default_value_t = 30)]
+    pub drain_seconds: u64,
     /// Sandboxes that are held ready for each language from its first run on, with its interpreter where that has a way,
     /// where there is no cluster.
     #[arg(long, env = "LOCUS_WARM", default_value_t = 1)]
@@ -39,6 +45,13 @@ pub struct Flags {
     /// [default: embedded: its own page, cluster: any, without credentials].
     #[arg(long = "cors-origin", env = "LOCUS_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<HeaderValue>,
+    /// The namespace of the pods that runs on a cluster take place in.
+    #[arg(long, env = "LOCUS_RUN_NAMESPACE", default_value = "locus-runs")]
+    pub run_namespace: String,
+    /// The private key (PKCS#8 PEM) that this server shows runners on a cluster to follow runs live and to pass input on; its
+    /// public half is one of the operator's reader keys [default: none, and output comes at the end of a run].
+    #[arg(long, env = "LOCUS_READER_KEY_FILE")]
+    pub reader_key_file: Option<PathBuf>,
 }
 
 /// Where programs run.

@@ -1,15 +1,21 @@
 //! Where programs run.
 
 use futures::future::BoxFuture;
-use locus_core::{Outcome, RunRequest};
+use futures::stream::BoxStream;
+use locus_core::{Event, Phase, Run, RunRequest};
 use locus_languages::Language;
 use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
 
 pub mod cluster;
 pub mod embedded;
+pub mod files;
+pub mod listing;
 
-/// What the front door needs of the place where programs run.
+/// What the front door needs of the place where programs run. A run is taken by [`Backend::create`] and goes on by itself,
+/// whoever waits for it and however long; what a client may do to it is asked by its id.
+///
+/// A client sees its own runs only: for every other one the answer is [`BackendError::NotFound`].
 pub trait Backend: Send + Sync {
     /// The languages that a request may name.
     fn languages(&self) -> Vec<LanguageInfo>;
@@ -19,14 +25,45 @@ pub trait Backend: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
-    /// Runs a program to its end. Dropping the future cancels the run.
-    fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>>;
+    /// Takes a run. One with the id of another that was taken before is that one, if their digests are the same.
+    fn create(&self, order: Order) -> BoxFuture<'_, Result<Taken, BackendError>>;
+
+    /// A run as it is now, output and all once it has ended.
+    fn get<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>>;
+
+    /// Waits for the end of a run.
+    fn wait<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>>;
+
+    /// Summaries of a client's runs, the newest first.
+    fn list<'a>(&'a self, client: &'a Client, query: &'a Query) -> BoxFuture<'a, Result<Page, BackendError>>;
+
+    /// What has happened to a run and what happens, from its beginning to its end: the last thing told is
+    /// [`Told::Ended`]. A stream that ends without it broke off, and can be asked for again.
+    fn watch<'a>(
+        &'a self,
+        client: &'a Client,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Told>, BackendError>>;
+
+    /// Asks a run to stop; one that has ended stays as it is. The answer is the run as it is then.
+    fn cancel<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>>;
+
+    /// Gives an interactive run more standard input. The answer is how much of it all has been taken by then.
+    fn stdin<'a>(&'a self, client: &'a Client, id: &'a str, input: Input) -> BoxFuture<'a, Result<u64, BackendError>>;
 
     /// Whether a run would be taken now.
     ///
     /// # Errors
     /// What stands in the way.
     fn ready(&self) -> Result<(), BackendError>;
+
+    /// Waits until all runs that were taken have ended, where they end with this process.
+    fn drained(&self) -> BoxFuture<'_, ()>;
+
+    /// How many runs would end with this process if it ended now.
+    fn going(&self) -> usize {
+        0
+    }
 
     /// What kind of place this is, in one word.
     fn name(&self) -> &'static str;
@@ -35,6 +72,84 @@ pub trait Backend: Send + Sync {
     fn sandbox(&self) -> Option<&SandboxReport> {
         None
     }
+}
+
+/// Who asks: the name of an API key, or nobody in particular where no keys are asked for.
+pub type Client = Option<String>;
+
+/// A run to take.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// What is to be run.
+    pub request: RunRequest,
+    /// Whose run it is.
+    pub client: Client,
+    /// What an `Idempotency-Key` makes of the run; without one it has an id that no other has.
+    pub once: Option<Once>,
+    /// Seconds that the run is kept for after its end.
+    pub keep_seconds: u32,
+}
+
+/// What makes a run the same as one that was taken before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The id, which follows from the key and the client.
+    pub id: String,
+    /// The sha256 of the request's body in hex.
+    pub digest: String,
+}
+
+/// A run that was taken.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The run.
+    pub run: Run,
+    /// Whether it was taken now, and not by an earlier request.
+    pub is_new: bool,
+}
+
+/// Which runs a list has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Labels that each must have.
+    pub labels: Vec<(String, String)>,
+    /// The phase that each must be in.
+    pub phase: Option<Phase>,
+    /// The most of them.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// Summaries of runs.
+    pub items: Vec<Run>,
+    /// Where the next page begins, if there is more.
+    pub next: Option<String>,
+}
+
+/// Something that is told of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// It is in another state: a summary.
+    State(Box<Run>),
+    /// Its runner tells something; `Finished` is never told.
+    Event(Event),
+    /// It has ended: all of it.
+    Ended(Box<Run>),
+}
+
+/// More standard input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Input {
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// How many bytes were sent before these, where the sender counts: what was taken already is not taken again.
+    pub at: Option<u64>,
+    /// Whether nothing follows.
+    pub end: bool,
 }
 
 /// A language, as clients see it.
@@ -71,19 +186,6 @@ impl From<&Language> for LanguageInfo {
     }
 }
 
-/// A run that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Execution {
-    /// The verdict.
-    pub outcome: Outcome,
-    /// What the program, or a compiler that refused it, wrote to standard output.
-    pub stdout: Vec<u8>,
-    /// The same for standard error.
-    pub stderr: Vec<u8>,
-    /// One sentence; empty when the program completed.
-    pub error: String,
-}
-
 /// Why there is no run to tell of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackendError {
@@ -102,11 +204,20 @@ pub enum BackendError {
     /// Nothing can be run here now.
     #[error("{0}")]
     Unavailable(String),
-    /// The run was taken and nothing was heard of its end.
-    #[error("the run has no result after {seconds} s and was given up")]
-    NoResult {
-        /// How long it was waited for.
-        seconds: u64,
+    /// There is no such run, or it is another client's.
+    #[error("there is no run {0:?}: it was never taken, or its time is over")]
+    NotFound(String),
+    /// An `Idempotency-Key` came again with another request.
+    #[error("this Idempotency-Key was used for another request: send the same one, or take a new key")]
+    KeyReused,
+    /// The run takes no input.
+    #[error("{0}")]
+    NoInput(String),
+    /// As much input waits as may.
+    #[error("the program does not read its input: at most {taken} bytes are taken by now, try again")]
+    InputFull {
+        /// The bytes that were taken, from the beginning.
+        taken: u64,
     },
     /// The runner broke.
     #[error("{0}")]
@@ -122,7 +233,10 @@ impl BackendError {
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::QueueFull { .. } => "QueueFull",
             Self::Unavailable(_) => "Unavailable",
-            Self::NoResult { .. } => "NoResult",
+            Self::NotFound(_) => "NotFound",
+            Self::KeyReused => "IdempotencyKeyReused",
+            Self::NoInput(_) => "NoInput",
+            Self::InputFull { .. } => "InputFull",
             Self::RunnerFailed(_) => "RunnerFailed",
         }
     }
@@ -131,15 +245,19 @@ impl BackendError {
 /// The text in front of a cut: without the first bytes of a character whose rest was cut off.
 #[must_use]
 pub fn without_half_character(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(whole_characters(&bytes));
+    bytes
+}
+
+/// How many bytes there are in front of the first bytes of a character whose rest is missing at the end.
+#[must_use]
+pub fn whole_characters(bytes: &[u8]) -> usize {
     // No character has more than four bytes, so that what lies before the last three is never half of one.
     let tail = bytes.len().saturating_sub(3);
     let start = (tail..bytes.len()).rev().find(|&at| bytes[at] & 0xc0 != 0x80);
-    if let Some(start) = start
-        && std::str::from_utf8(&bytes[start..]).is_err_and(|error| error.error_len().is_none())
-    {
-        bytes.truncate(start);
-    }
-    bytes
+    start
+        .filter(|&start| std::str::from_utf8(&bytes[start..]).is_err_and(|error| error.error_len().is_none()))
+        .unwrap_or(bytes.len())
 }
 
 #[cfg(test)]

@@ -1,0 +1,225 @@
+//! The runs of this machine, those that go on and those that are kept for a while after their end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::kept::Kept;
+use crate::backend::{BackendError, Client};
+
+/// How much is kept of runs that have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most runs.
+    pub runs: usize,
+    /// The most bytes of output and files, of all together.
+    pub bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { runs: 1000, bytes: 256 << 20 }
+    }
+}
+
+/// Whoever has taken a run that nobody keeps has this long to ask how it ended.
+const KEPT_AT_LEAST: Duration = Duration::from_secs(10);
+
+/// All runs, by id.
+#[derive(Debug, Default)]
+pub struct Store {
+    held: Mutex<Held>,
+    bounds: Bounds,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    runs: HashMap<String, Arc<Kept>>,
+    /// Those that have ended, in that order.
+    ended: Vec<Ended>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Ended {
+    id: String,
+    bytes: usize,
+    until: Instant,
+}
+
+impl Store {
+    /// A store within bounds.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { held: Mutex::default(), bounds }
+    }
+
+    /// The run of an id, or a new one if there is none.
+    pub fn insert<E>(&self, id: &str, new: impl FnOnce() -> Result<Arc<Kept>, E>) -> Result<(Arc<Kept>, bool), E> {
+        let mut held = self.lock();
+        if let Some(kept) = held.runs.get(id) {
+            return Ok((kept.clone(), false));
+        }
+        let kept = new()?;
+        held.runs.insert(id.to_owned(), kept.clone());
+        Ok((kept, true))
+    }
+
+    /// A run of a client.
+    pub fn get(&self, client: &Client, id: &str) -> Result<Arc<Kept>, BackendError> {
+        let kept = self.lock().runs.get(id).filter(|kept| kept.client == *client).cloned();
+        kept.ok_or_else(|| BackendError::NotFound(id.to_owned()))
+    }
+
+    /// All runs of a client.
+    pub fn all(&self, client: &Client) -> Vec<Arc<Kept>> {
+        self.lock().runs.values().filter(|kept| kept.client == *client).cloned().collect()
+    }
+
+    /// From now on a run is kept for its time, as long as there is room for it.
+    pub fn ended(self: &Arc<Self>, kept: &Kept) {
+        let (id, bytes) = (kept.id(), kept.size());
+        let until = Instant::now() + kept.keep.max(KEPT_AT_LEAST);
+        let mut held = self.lock();
+        if !held.runs.contains_key(&id) {
+            // It was told already, and was not to be kept.
+            return;
+        }
+        let is_first = held.ended.is_empty();
+        held.bytes += bytes;
+        held.ended.push(Ended { id, bytes, until });
+        while held.ended.len() > self.bounds.runs || (held.bytes > self.bounds.bytes && held.ended.len() > 1) {
+            held.forget(0);
+        }
+        drop(held);
+        if is_first {
+            tokio::spawn(self.clone().sweep());
+        }
+    }
+
+    /// Forgets a run that was asked for once and is not to be kept.
+    pub fn told(&self, kept: &Kept) {
+        if !kept.keep.is_zero() {
+            return;
+        }
+        let (mut held, id) = (self.lock(), kept.id());
+        match held.ended.iter().rposition(|ended| ended.id == id) {
+            Some(place) => held.forget(place),
+            // Its end is told before it is counted here.
+            None => drop(held.runs.remove(&id)),
+        }
+    }
+
+    /// Forgets runs as their time comes, until there is none that has ended.
+    async fn sweep(self: Arc<Self>) {
+        while let Some(next) = self.forget_until(Instant::now()) {
+            tokio::time::sleep_until(next).await;
+        }
+    }
+
+    fn forget_until(&self, now: Instant) -> Option<Instant> {
+        let mut held = self.lock();
+        while let Some(place) = held.ended.iter().position(|ended| ended.until <= now) {
+            held.forget(place);
+        }
+        held.ended.iter().map(|ended| ended.until).min()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn forget(&mut self, place: usize) {
+        let Ended { id, bytes, .. } = self.ended.remove(place);
+        self.bytes -= bytes;
+        self.runs.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use locus_core::{Event, Outcome, Run, RunRequest, RunResult};
+    use tokio::time::Instant;
+
+    use super::{Bounds, KEPT_AT_LEAST, Store};
+    use crate::backend::Order;
+    use crate::backend::embedded::kept::Kept;
+
+    /// A run of so many bytes that has ended.
+    fn ended(store: &Arc<Store>, id: &str, client: Option<&str>, keep_seconds: u32, bytes: usize) -> Arc<Kept> {
+        let order =
+            Order { request: RunRequest::default(), client: client.map(str::to_owned), once: None, keep_seconds };
+        let new = || Ok::<_, Infallible>(Arc::new(Kept::new(Run { id: id.into(), ..Run::default() }, order)));
+        let Ok((kept, is_new)) = store.insert(id, new);
+        assert!(is_new);
+        kept.tell(Event::Stdout { data: vec![b'x'; bytes] });
+        kept.end(RunResult::failed(Outcome::Completed, ""));
+        store.ended(&kept);
+        kept
+    }
+
+    fn ids(store: &Store) -> Vec<String> {
+        let mut ids: Vec<_> = store.all(&None).iter().map(|kept| kept.id()).collect();
+        ids.sort();
+        ids
+    }
+
+    #[tokio::test]
+    async fn the_oldest_leave_when_there_are_too_many_or_they_are_too_large() {
+        let store = Arc::new(Store::new(Bounds { runs: 3, bytes: 100 }));
+        for id in ["a", "b", "c", "d"] {
+            ended(&store, id, None, 60, 10);
+        }
+        assert_eq!(ids(&store), ["b", "c", "d"]);
+        ended(&store, "e", None, 60, 85);
+        assert_eq!(ids(&store), ["d", "e"]);
+        ended(&store, "f", None, 60, 500);
+        assert_eq!(ids(&store), ["f"], "the last one stays, however large");
+    }
+
+    #[tokio::test]
+    async fn runs_leave_when_their_time_is_over() {
+        let store = Arc::<Store>::default();
+        ended(&store, "short", None, 60, 1);
+        ended(&store, "long", None, 3600, 1);
+        let now = Instant::now();
+        assert!(store.forget_until(now + Duration::from_secs(59)).is_some_and(|next| next > now));
+        assert_eq!(ids(&store), ["long", "short"]);
+        store.forget_until(now + Duration::from_secs(61));
+        assert_eq!(ids(&store), ["long"]);
+        assert_eq!(store.forget_until(now + Duration::from_secs(3601)), None);
+        assert!(ids(&store).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_not_kept_leaves_when_it_is_told() {
+        let store = Arc::<Store>::default();
+        let (kept, other) = (ended(&store, "a", None, 0, 1), ended(&store, "b", None, 60, 1));
+        assert_eq!(ids(&store), ["a", "b"], "nobody has asked yet");
+        store.told(&kept);
+        store.told(&other);
+        assert_eq!(ids(&store), ["b"]);
+        store.ended(&kept);
+        assert_eq!(store.lock().bytes, 1, "what is told is not counted");
+        ended(&store, "c", None, 0, 1);
+        store.forget_until(Instant::now() + KEPT_AT_LEAST);
+        assert_eq!(ids(&store), ["b"], "nobody has asked at all");
+    }
+
+    #[tokio::test]
+    async fn a_client_finds_its_own_runs_alone() {
+        let store = Arc::<Store>::default();
+        ended(&store, "a", Some("school"), 60, 1);
+        assert!(store.get(&Some("school".into()), "a").is_ok());
+        for other in [None, Some("other".to_owned())] {
+            assert!(store.get(&other, "a").is_err() && store.all(&other).is_empty(), "{other:?}");
+        }
+    }
+}
