@@ -52,7 +52,13 @@ mod tests {
     #[test]
     fn a_time_to_wait_is_read_with_its_unit_and_has_a_bound() {
         let wait = |query: &str| serde_html_form::from_str::<WaitQuery>(query).map(|query| query.wait);
-        for (query, time) in [("", None), ("wait=30s", Some(30_000)), ("wait=500ms", Some(500)), ("wait=10m", Some(600_000)), ("wait=0s", Some(0))] {
+        for (query, time) in [
+            ("", None),
+            ("wait=30s", Some(30_000)),
+            ("wait=500ms", Some(500)),
+            ("wait=10m", Some(600_000)),
+            ("wait=0s", Some(0)),
+        ] {
             assert_eq!(wait(query).expect("it is well formed"), time.map(Duration::from_millis), "{query}");
         }
         for wrong in ["wait=", "wait=30", "wait=601s", "wait=-1s", "wait=soon", "wayt=1s"] {

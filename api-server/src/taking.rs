@@ -47,7 +47,11 @@ impl Drop for CancelOnDrop {
         let (Some((backend, client, id)), Ok(runtime)) = (self.run.take(), Handle::try_current()) else { return };
         runtime.spawn(async move {
             if let Err(error) = backend.cancel(&client, &id).await {
-                tracing::warn!(run.id = id, error = error.reason(), "a run that nobody waits for could not be cancelled");
+                tracing::warn!(
+                    run.id = id,
+                    error = error.reason(),
+                    "a run that nobody waits for could not be cancelled"
+                );
             }
         });
     }

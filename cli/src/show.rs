@@ -52,7 +52,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
         let _ = writeln!(text, "{}", row.join("\t").trim_end());
         text
     });
-    let mut columns = TabWriter::new(Vec::new()).padding(3).ansi(true);
+    let mut columns = TabWriter::new(Vec::new()).minwidth(1).padding(3).ansi(true);
     let written = columns.write_all(text.as_bytes()).and_then(|()| columns.flush());
     let aligned = written.ok().and_then(|()| columns.into_inner().ok()).and_then(|bytes| String::from_utf8(bytes).ok());
     aligned.unwrap_or(text)

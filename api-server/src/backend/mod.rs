@@ -50,12 +50,7 @@ pub trait Backend: Send + Sync {
     fn cancel<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>>;
 
     /// Gives an interactive run more standard input. The answer is how much of it all has been taken by then.
-    fn stdin<'a>(
-        &'a self,
-        client: &'a Client,
-        id: &'a str,
-        input: Input,
-    ) -> BoxFuture<'a, Result<u64, BackendError>>;
+    fn stdin<'a>(&'a self, client: &'a Client, id: &'a str, input: Input) -> BoxFuture<'a, Result<u64, BackendError>>;
 
     /// Whether a run would be taken now.
     ///

@@ -24,25 +24,26 @@ impl Driver {
     /// Takes it there.
     pub async fn run(self) {
         let Self { kept, place, assignment, launcher, store, going } = self;
-        let admission = tokio::select! {
+        let result = tokio::select! {
             biased;
-            () = kept.cancelled() => None,
-            admission = place.turn() => Some(admission),
-        };
-        let result = match &admission {
-            None => cancelled(),
-            Some(_) => {
-                kept.start();
-                match launcher.launch(assignment).await {
-                    Ok(run) => follow(&kept, run).await,
-                    Err(error) => broken(&format!("the runner can't be started: {error}")),
-                }
+            () = kept.cancelled() => RunResult::failed(Outcome::Cancelled, "the run was cancelled"),
+            admission = place.turn() => {
+                let result = start(&kept, &launcher, assignment).await;
+                drop(admission);
+                result
             }
         };
-        drop(admission);
         kept.end(result);
         store.ended(&kept);
         drop(going);
+    }
+}
+
+async fn start(kept: &Kept, launcher: &Launcher, assignment: Assignment) -> RunResult {
+    kept.start();
+    match launcher.launch(assignment).await {
+        Ok(run) => follow(kept, run).await,
+        Err(error) => broken(&format!("the runner can't be started: {error}")),
     }
 }
 
@@ -63,10 +64,6 @@ async fn follow(kept: &Kept, mut run: EmbeddedRun) -> RunResult {
             }
         }
     }
-}
-
-fn cancelled() -> RunResult {
-    RunResult::failed(Outcome::Cancelled, "the run was cancelled")
 }
 
 fn broken(error: &str) -> RunResult {

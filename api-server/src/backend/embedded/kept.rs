@@ -8,12 +8,12 @@ use locus_core::cases::{Shown, judge, judged};
 use locus_core::{
     CaseTranscript, CaseView, Event, Outcome, Phase, Run, RunResult, TestCase, TestsView, Text, Transcript, Verdict,
 };
-use locus_runner::input::Stdin;
+use locus_runner::embedded::Stdin;
 use locus_runner::journal::{Journal, Reader};
 use tokio::sync::watch;
 
 use crate::backend::files::returned;
-use crate::backend::{Client, Told, without_half_character};
+use crate::backend::{Client, Order, Told, without_half_character};
 
 /// A run of this machine.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Kept {
     pub digest: Option<String>,
     /// How long it is kept for after its end.
     pub keep: Duration,
+    /// Whether its program may be sent input while it runs.
+    pub interactive: bool,
     tests: Vec<TestCase>,
     journal: Arc<Journal>,
     /// The run without what its program wrote, which the journal holds.
@@ -35,9 +37,19 @@ pub struct Kept {
 
 impl Kept {
     /// A run that waits for its turn.
-    pub fn new(run: Run, client: Client, digest: Option<String>, keep: Duration, tests: Vec<TestCase>) -> Self {
-        let (known, cancelled) = (watch::Sender::new(run), watch::Sender::new(false));
-        Self { client, digest, keep, tests, journal: Journal::new(), known, stdin: watch::Sender::new(None), cancelled }
+    pub fn new(run: Run, order: Order) -> Self {
+        let Order { request, client, once, keep_seconds } = order;
+        Self {
+            client,
+            digest: once.map(|once| once.digest),
+            keep: Duration::from_secs(keep_seconds.into()),
+            interactive: request.interactive,
+            tests: request.tests,
+            journal: Journal::new(),
+            known: watch::Sender::new(run),
+            stdin: watch::Sender::new(None),
+            cancelled: watch::Sender::new(false),
+        }
     }
 
     /// Keeps an event. The end is [`Self::end`]'s.
@@ -106,11 +118,6 @@ impl Kept {
         let _ = self.known.subscribe().wait_for(Run::is_over).await;
     }
 
-    /// Whether it has ended.
-    pub fn is_over(&self) -> bool {
-        self.known.borrow().is_over()
-    }
-
     /// Its id.
     pub fn id(&self) -> String {
         self.known.borrow().id.clone()
@@ -143,7 +150,13 @@ impl Kept {
 
     /// Tells of it from its beginning to its end.
     pub fn watch(self: &Arc<Self>) -> Watch {
-        Watch { known: self.known.subscribe(), reader: self.journal.reader(), kept: self.clone(), phase: None, ended: false }
+        Watch {
+            known: self.known.subscribe(),
+            reader: self.journal.reader(),
+            kept: self.clone(),
+            phase: None,
+            ended: false,
+        }
     }
 }
 
@@ -202,7 +215,8 @@ fn unread(test: &TestCase, verdict: Verdict) -> CaseView {
 
 /// A run that has ended, with what its program wrote.
 fn with_output(run: Run, transcript: Transcript) -> Run {
-    let (stdout, stderr) = (stream(transcript.stdout, run.stdout_truncated), stream(transcript.stderr, run.stderr_truncated));
+    let (stdout, stderr) =
+        (stream(transcript.stdout, run.stdout_truncated), stream(transcript.stderr, run.stderr_truncated));
     let tests = run.tests.map(|tests| {
         let shown = transcript.cases.into_iter().map(Some).chain(std::iter::repeat(None));
         TestsView { cases: tests.cases.into_iter().zip(shown).map(case_with_output).collect(), ..tests }
