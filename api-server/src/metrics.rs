@@ -17,6 +17,12 @@ pub struct Metrics {
     runs: Family<Ended, Counter>,
     durations: Histogram,
     in_flight: Gauge,
+    callbacks: Family<Called, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Called {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,7 +40,9 @@ impl Default for Metrics {
         registry.register("runs", "Runs that were asked for and how they ended", runs.clone());
         registry.register("run_duration_seconds", "Time from request to answer of a run", durations.clone());
         registry.register("requests_in_flight", "HTTP requests without an answer yet", in_flight.clone());
-        Self { registry, runs, durations, in_flight }
+        let callbacks = Family::<Called, Counter>::default();
+        registry.register("callbacks", "URLs that were to be told of a run, by what came of it", callbacks.clone());
+        Self { registry, runs, durations, in_flight, callbacks }
     }
 }
 
@@ -51,6 +59,11 @@ impl Metrics {
     #[must_use]
     pub fn run(&self, selector: &str) -> RunTimer<'_> {
         RunTimer { metrics: self, language: language_label(selector), began: Instant::now(), outcome: None }
+    }
+
+    /// Counts a callback by what came of it.
+    pub fn callback(&self, outcome: &'static str) {
+        self.callbacks.get_or_create(&Called { outcome }).inc();
     }
 
     /// The metrics in `OpenMetrics` text.
