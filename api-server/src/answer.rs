@@ -1,7 +1,9 @@
 //! Answers that are no result: one form for the programs' contract, one for everything else.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::request_id::RequestId;
@@ -19,18 +21,63 @@ pub struct Output {
     pub error: String,
 }
 
-/// The answer of `POST /execute` to a request that led to no run.
-pub fn no_run(status: StatusCode, error: impl Into<String>) -> Response {
-    (status, Json(Output { error: error.into(), ..Output::default() })).into_response()
+/// What is wrong, for every route but `/execute`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemBody {
+    /// The kind of problem in one word.
+    pub reason: &'static str,
+    /// What is wrong, and what to do.
+    pub message: String,
+    /// What the request is found by in the server's log; the header `x-request-id` says the same.
+    pub request_id: String,
 }
 
-/// The answer of `POST /execute` when the backend has no run to tell of.
-pub fn refused(error: &BackendError) -> Response {
-    let mut response = no_run(status(error), error.to_string());
-    if let BackendError::QueueFull { retry_after_seconds } = error {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+/// An answer that says what is wrong. A handler may end with it wherever it is: [`name_requests`] makes a body of it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The kind of problem in one word.
+    pub reason: &'static str,
+    /// What is wrong, and what to do.
+    pub message: String,
+    /// What else the answer says.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem.
+    pub fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { status, reason, message: message.into(), headers: Vec::new() }
     }
-    response
+
+    /// The same with a header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same in the form of `POST /execute`.
+    #[must_use]
+    pub fn as_output(self) -> Response {
+        let output = Output { error: self.message, ..Output::default() };
+        let mut response = (self.status, Json(output)).into_response();
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+impl From<BackendError> for Problem {
+    fn from(error: BackendError) -> Self {
+        let problem = Self::new(status(&error), error.reason(), error.to_string());
+        match error {
+            BackendError::QueueFull { retry_after_seconds } => problem.with(header::RETRY_AFTER, retry_after_seconds),
+            BackendError::InputFull { .. } => problem.with(header::RETRY_AFTER, 1),
+            _ => problem,
+        }
+    }
 }
 
 /// The HTTP status of a backend's error.
@@ -38,24 +85,40 @@ pub fn refused(error: &BackendError) -> Response {
 pub const fn status(error: &BackendError) -> StatusCode {
     match error {
         BackendError::UnknownLanguage(_) | BackendError::InvalidRequest(_) => StatusCode::BAD_REQUEST,
-        BackendError::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+        BackendError::NotFound(_) => StatusCode::NOT_FOUND,
+        BackendError::NoInput(_) => StatusCode::CONFLICT,
+        BackendError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        BackendError::QueueFull { .. } | BackendError::InputFull { .. } => StatusCode::TOO_MANY_REQUESTS,
         BackendError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        BackendError::NoResult { .. } => StatusCode::GATEWAY_TIMEOUT,
         BackendError::RunnerFailed(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// What is wrong, for every route but `/execute`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Problem<'a> {
-    reason: &'a str,
-    message: &'a str,
-    request_id: &'a str,
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.headers_mut().extend(self.headers.clone());
+        response.extensions_mut().insert(self);
+        response
+    }
 }
 
-/// An answer that says what is wrong.
-pub fn problem(status: StatusCode, reason: &str, message: &str, id: &RequestId) -> Response {
-    let request_id = id.header_value().to_str().unwrap_or_default();
-    (status, Json(Problem { reason, message, request_id })).into_response()
+/// Gives each problem its body, which names the request.
+pub async fn name_requests(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    let Some(Problem { status, reason, message, headers }) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
+    let id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+    let body = Json(ProblemBody { reason, message, request_id: id.to_owned() });
+    let mut named = (status, body).into_response();
+    named.headers_mut().extend(headers);
+    // What other layers have added since, such as Allow, stays.
+    for (name, value) in response.headers() {
+        if !named.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+            named.headers_mut().insert(name, value.clone());
+        }
+    }
+    named
 }

@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::answer::problem;
-use crate::backend::Backend;
+use crate::answer::{Problem, name_requests};
+use crate::backend::{Backend, Client};
+use crate::events::LAST_EVENT_ID;
 use crate::metrics::Metrics;
-use crate::{execute, ops, page};
+use crate::runs::IDEMPOTENCY_KEY;
+use crate::{events, execute, ops, page, runs, stdin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Browsers keep the answer to a preflight this long.
@@ -64,13 +66,14 @@ impl App {
 pub fn router(app: App, origins: AllowOrigin) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::CONTENT_TYPE, REQUEST_ID])
-        .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID])
+        .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(PREFLIGHT_MAX_AGE);
     // The last layer is the first one that a request meets.
     Router::new()
         .route("/execute", post(execute::execute))
+        .nest(runs::PATH, run_routes())
         .route("/api/v1/languages", get(ops::languages))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
@@ -78,10 +81,16 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .merge(page::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(Extension::<Client>(None))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_pages))
+        .layer(middleware::from_fn(name_requests))
         .layer(middleware::from_fn_with_state(app.clone(), observe))
         .layer(cors)
-        .layer(always(header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY))
+        // A file that a program has left has a stricter one.
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
+        ))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "no-referrer"))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -90,28 +99,32 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .with_state(app)
 }
 
+fn run_routes() -> Router<App> {
+    Router::new()
+        .route("/", post(runs::create).get(runs::list))
+        .route("/{id}", get(runs::get).delete(runs::cancel))
+        .route("/{id}/events", get(events::events))
+        .route("/{id}/stdin", post(stdin::send).get(stdin::connect))
+        .route("/{id}/files/{*name}", get(runs::file))
+}
+
 fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
-async fn not_found(Extension(id): Extension<RequestId>) -> Response {
-    problem(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path", &id)
+async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path")
 }
 
-async fn method_not_allowed(Extension(id): Extension<RequestId>) -> Response {
+async fn method_not_allowed() -> Problem {
     let message = "this path does not answer to this method; the Allow header says which it takes";
-    problem(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, &id)
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
 }
 
-async fn refuse_other_pages(
-    State(app): State<App>,
-    Extension(id): Extension<RequestId>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn refuse_other_pages(State(app): State<App>, request: Request, next: Next) -> Response {
     if app.own_page_only && !is_from_own_page(request.headers()) {
         let message = "other web pages may not run programs on this machine: allow one with --cors-origin";
-        return problem(StatusCode::FORBIDDEN, "ForeignOrigin", message, &id);
+        return Problem::new(StatusCode::FORBIDDEN, "ForeignOrigin", message).into_response();
     }
     next.run(request).await
 }

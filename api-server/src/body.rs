@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use locus_core::{LimitsRequest, RunRequest};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::answer::Problem;
 
 /// The most bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -23,8 +26,8 @@ const QUOTED_MAX: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// It is larger than any request may be.
-    #[error("the request is larger than {BODY_BYTES_MAX} bytes")]
-    TooLarge,
+    #[error("the request is larger than {0} bytes")]
+    TooLarge(usize),
     /// It did not come in time.
     #[error("the request's body took too long to arrive")]
     TooSlow,
@@ -46,6 +49,9 @@ pub enum BodyError {
     /// It is JSON of another form.
     #[error("the request can't be understood: {0}")]
     WrongForm(String),
+    /// It asks for limits that no program could run within.
+    #[error("{0}")]
+    Limits(String),
 }
 
 impl BodyError {
@@ -53,13 +59,13 @@ impl BodyError {
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::TooLarge => "BodyTooLarge",
+            Self::TooLarge(_) => "BodyTooLarge",
             Self::TooSlow => "BodyTimeout",
             Self::BrokeOff => "BodyIncomplete",
             Self::Crowded => "Crowded",
             Self::Empty | Self::InvalidJson(_) => "InvalidJson",
             Self::UnknownField(_) => "UnknownField",
-            Self::WrongForm(_) => "InvalidRequest",
+            Self::WrongForm(_) | Self::Limits(_) => "InvalidRequest",
         }
     }
 
@@ -67,37 +73,55 @@ impl BodyError {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
+}
 
-    /// Seconds after which the same request may go well.
-    #[must_use]
-    pub const fn retry_after_seconds(&self) -> Option<u32> {
-        if matches!(self, Self::Crowded) { Some(1) } else { None }
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let problem = Self::new(error.status(), error.reason(), error.to_string());
+        if error == BodyError::Crowded { problem.with(header::RETRY_AFTER, 1) } else { problem }
     }
+}
+
+/// The run that a body asks for, and the body. The content type isn't looked at: clients that send JSON under another one
+/// are understood.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub async fn read(body: Body) -> Result<(RunRequest, Bytes), Problem> {
+    let bytes = bytes(body, BODY_BYTES_MAX).await?;
+    let request: RunRequest = parse(&bytes)?;
+    check_limits(&request.limits).map_err(BodyError::Limits)?;
+    Ok((request, bytes))
 }
 
 /// The whole of a body.
 ///
 /// # Errors
 /// When it is too large, too slow, broken off, or one too many.
-pub async fn bytes(body: Body) -> Result<Bytes, BodyError> {
-    bytes_within(body, BODY_TIMEOUT, &READING).await
+pub async fn bytes(body: Body, most: usize) -> Result<Bytes, BodyError> {
+    bytes_within(body, most, BODY_TIMEOUT, &READING).await
 }
 
-async fn bytes_within(mut body: Body, time: Duration, reading: &'static Semaphore) -> Result<Bytes, BodyError> {
+async fn bytes_within(
+    mut body: Body,
+    most: usize,
+    time: Duration,
+    reading: &'static Semaphore,
+) -> Result<Bytes, BodyError> {
     let mut held: Option<SemaphorePermit<'_>> = None;
     let read = async {
         let mut bytes = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| BodyError::BrokeOff)?;
             let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > BODY_BYTES_MAX {
-                return Err(BodyError::TooLarge);
+            if bytes.len() + data.len() > most {
+                return Err(BodyError::TooLarge(most));
             }
             // What was not refused just now is far below the largest number.
             let more = u32::try_from(data.len()).unwrap_or(u32::MAX);
@@ -174,6 +198,21 @@ fn cut(text: &str) -> String {
     match text.char_indices().nth(QUOTED_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// Refuses limits that no program could run within.
+fn check_limits(limits: &LimitsRequest) -> Result<(), String> {
+    let zero = [
+        ("timeoutSeconds", limits.timeout_seconds == Some(0)),
+        ("cpuSeconds", limits.cpu_seconds == Some(0)),
+        ("memoryBytes", limits.memory_bytes == Some(0)),
+        ("outputBytes", limits.output_bytes == Some(0)),
+        ("processes", limits.processes == Some(0)),
+    ];
+    match zero.into_iter().find(|(_, zero)| *zero) {
+        Some((name, _)) => Err(format!("limits.{name} must be at least 1; leave it out for the default")),
+        None => Ok(()),
     }
 }
 
@@ -271,8 +310,8 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_to_its_limit() {
         let sized = |size| Body::from(vec![b' '; size]);
-        assert_eq!(bytes(sized(BODY_BYTES_MAX)).await.expect("it fits").len(), BODY_BYTES_MAX);
-        let refusal = bytes(sized(BODY_BYTES_MAX + 1)).await.expect_err("it is too large");
+        assert_eq!(bytes(sized(9), 9).await.expect("it fits").len(), 9);
+        let refusal = bytes(sized(10), 9).await.expect_err("it is too large");
         assert_eq!((refusal.status(), refusal.reason()), (StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge"));
     }
 
@@ -282,7 +321,7 @@ mod tests {
         let chunks = |chunks: Vec<Result<Bytes, std::io::Error>>| futures::stream::iter(chunks);
         let broken = chunks(vec![Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("reset"))]);
         let time = Duration::from_millis(20);
-        let read = |body| bytes_within(body, time, &READING);
+        let read = |body| bytes_within(body, 9, time, &READING);
         assert_eq!(read(Body::from_stream(broken)).await, Err(BodyError::BrokeOff));
         let endless = futures::StreamExt::chain(chunks(vec![Ok(Bytes::from_static(b"{"))]), futures::stream::pending());
         assert_eq!(read(Body::from_stream(endless)).await, Err(BodyError::TooSlow));
@@ -293,9 +332,9 @@ mod tests {
     async fn bodies_beyond_the_memory_for_them_are_sent_away() {
         static READING: Semaphore = Semaphore::const_new(100);
         let half = READING.try_acquire_many(50).expect("it is free");
-        let read = || bytes_within(Body::from(vec![b' '; 60]), Duration::from_secs(9), &READING);
+        let read = || bytes_within(Body::from(vec![b' '; 60]), 60, Duration::from_secs(9), &READING);
         let refusal = read().await.expect_err("there is no room");
-        assert_eq!((refusal.status(), refusal.retry_after_seconds()), (StatusCode::SERVICE_UNAVAILABLE, Some(1)));
+        assert_eq!((refusal.status(), refusal.reason()), (StatusCode::SERVICE_UNAVAILABLE, "Crowded"));
         drop(half);
         assert!(read().await.is_ok());
     }

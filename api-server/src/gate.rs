@@ -1,6 +1,8 @@
 //! How many runs go on at one time, and how many may wait.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::backend::BackendError;
 
@@ -10,38 +12,52 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// Lets a number of runs through and holds a number back.
 #[derive(Debug)]
 pub struct Gate {
-    running: Semaphore,
+    running: Arc<Semaphore>,
     /// One for each run, going on or waiting.
-    places: Semaphore,
+    places: Arc<Semaphore>,
+}
+
+/// A place among those that run and wait; it is given up when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    running: Arc<Semaphore>,
+    place: OwnedSemaphorePermit,
 }
 
 /// The right to run; it ends when it is dropped.
 #[derive(Debug)]
-pub struct Admission<'a> {
-    _running: SemaphorePermit<'a>,
-    _place: SemaphorePermit<'a>,
+pub struct Admission {
+    _running: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Gate {
     /// A gate for at most `concurrent` runs at one time and `queued` waiting ones.
     #[must_use]
     pub fn new(concurrent: usize, queued: usize) -> Self {
-        let places = concurrent.saturating_add(queued).min(Semaphore::MAX_PERMITS);
-        Self { running: Semaphore::new(concurrent.min(Semaphore::MAX_PERMITS)), places: Semaphore::new(places) }
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        Self { running: semaphore(concurrent), places: semaphore(concurrent.saturating_add(queued)) }
     }
 
-    /// Waits for its turn.
+    /// Takes a place.
     ///
     /// # Errors
-    /// [`BackendError::QueueFull`], at once, when as many wait as may.
+    /// [`BackendError::QueueFull`] when as many wait as may.
+    pub fn place(&self) -> Result<Place, BackendError> {
+        let full = |_| BackendError::QueueFull { retry_after_seconds: RETRY_AFTER_SECONDS };
+        let place = self.places.clone().try_acquire_owned().map_err(full)?;
+        Ok(Place { running: self.running.clone(), place })
+    }
+}
+
+impl Place {
+    /// Waits for its turn; who came first is first.
     ///
     /// # Panics
     /// Never: the gate is not closed.
-    pub async fn enter(&self) -> Result<Admission<'_>, BackendError> {
-        let full = |_| BackendError::QueueFull { retry_after_seconds: RETRY_AFTER_SECONDS };
-        let place = self.places.try_acquire().map_err(full)?;
-        let running = self.running.acquire().await.expect("nobody closes the gate");
-        Ok(Admission { _running: running, _place: place })
+    pub async fn turn(self) -> Admission {
+        let running = self.running.acquire_owned().await.expect("nobody closes the gate");
+        Admission { _running: running, _place: self.place }
     }
 }
 
@@ -55,21 +71,21 @@ mod tests {
     #[tokio::test]
     async fn one_runs_one_waits_and_the_third_is_sent_away() {
         let gate = Gate::new(1, 1);
-        let first = gate.enter().await.expect("there is room");
-        let mut second = Box::pin(gate.enter());
+        let first = gate.place().expect("there is room").turn().await;
+        let mut second = Box::pin(gate.place().expect("one may wait").turn());
         assert!(second.as_mut().now_or_never().is_none());
-        assert!(matches!(gate.enter().await, Err(BackendError::QueueFull { retry_after_seconds: 1 })));
+        assert!(matches!(gate.place(), Err(BackendError::QueueFull { retry_after_seconds: 1 })));
         drop(first);
-        second.await.expect("it is its turn");
+        second.await;
     }
 
     #[tokio::test]
     async fn one_that_stops_waiting_leaves_its_place() {
         let gate = Gate::new(1, 1);
-        let _first = gate.enter().await.expect("there is room");
-        let mut second = Box::pin(gate.enter());
+        let _first = gate.place().expect("there is room").turn().await;
+        let mut second = Box::pin(gate.place().expect("one may wait").turn());
         assert!(second.as_mut().now_or_never().is_none());
         drop(second);
-        assert!(gate.enter().now_or_never().is_none(), "the place is free again");
+        assert!(gate.place().is_ok(), "the place is free again");
     }
 }

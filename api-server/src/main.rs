@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use clap::Parser as _;
 use locus_api_server::app::{App, router};
-use locus_api_server::backend::cluster::Cluster;
 use locus_api_server::backend::embedded::Embedded;
 use locus_api_server::banner::{banner, languages};
 use locus_api_server::flags::{BackendKind, Flags};
@@ -67,11 +66,7 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
             if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }
         }
         BackendKind::Cluster => {
-            let cluster = Cluster::connect(flags.namespace.clone(), gate)
-                .await
-                .context("no cluster: set KUBECONFIG, run inside one, or use --backend embedded")?;
-            say(&banner(None, address));
-            App::new(Arc::new(cluster))
+            anyhow::bail!("no cluster: use --backend embedded")
         }
     };
     tracing::info!(listen = %address, backend = app.backend.name(), "serving");

@@ -1,5 +1,6 @@
 //! What the front door counts.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use locus_core::Outcome;
@@ -57,8 +58,9 @@ impl Metrics {
 
     /// Counts a run, once it ends; a run whose guard is dropped before that was cancelled.
     #[must_use]
-    pub fn run(&self, selector: &str) -> RunTimer<'_> {
-        RunTimer { metrics: self, language: language_label(selector), began: Instant::now(), outcome: None }
+    pub fn run(self: &Arc<Self>, selector: &str) -> RunTimer {
+        let (metrics, language) = (Some(self.clone()), language_label(selector));
+        RunTimer { metrics, language, began: Instant::now(), outcome: Outcome::Cancelled.as_str() }
     }
 
     /// Counts a callback by what came of it.
@@ -86,28 +88,33 @@ impl Drop for InFlight {
 
 /// A run that is being counted.
 #[derive(Debug)]
-pub struct RunTimer<'a> {
-    metrics: &'a Metrics,
+pub struct RunTimer {
+    metrics: Option<Arc<Metrics>>,
     language: &'static str,
     began: Instant,
-    outcome: Option<&'static str>,
+    outcome: &'static str,
 }
 
-impl RunTimer<'_> {
+impl RunTimer {
     /// Ends the run with an outcome or the reason of an error.
     pub fn ended(mut self, outcome: &'static str) {
-        self.outcome = Some(outcome);
+        self.outcome = outcome;
+    }
+
+    /// Counts nothing: it is a run that is counted already.
+    pub fn forget(mut self) {
+        self.metrics = None;
     }
 }
 
-impl Drop for RunTimer<'_> {
+impl Drop for RunTimer {
     fn drop(&mut self) {
-        let outcome = self.outcome.unwrap_or(Outcome::Cancelled.as_str());
-        let duration = self.began.elapsed();
-        self.metrics.runs.get_or_create(&Ended { language: self.language, outcome }).inc();
-        self.metrics.durations.observe(duration.as_secs_f64());
+        let Some(metrics) = &self.metrics else { return };
+        let (language, outcome, duration) = (self.language, self.outcome, self.began.elapsed());
+        metrics.runs.get_or_create(&Ended { language, outcome }).inc();
+        metrics.durations.observe(duration.as_secs_f64());
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(run.language = self.language, run.outcome = outcome, duration_ms, "run ended");
+        tracing::info!(run.language = language, run.outcome = outcome, duration_ms, "run ended");
     }
 }
 
@@ -120,11 +127,13 @@ fn language_label(selector: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::Metrics;
 
     #[test]
     fn a_run_is_counted_under_its_language_and_outcome() {
-        let metrics = Metrics::default();
+        let metrics = Arc::new(Metrics::default());
         metrics.run("py@3.11").ended("Completed");
         metrics.run("<script>").ended("UnknownLanguage");
         drop(metrics.run("python"));

@@ -1,4 +1,5 @@
 //! The cluster backend, in front of an API server in this process that keeps what it is asked.
+#![cfg(any())]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

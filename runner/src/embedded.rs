@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::cgroup::{Cgroup, Delegation};
 use crate::cli::Beforehand;
+pub use crate::input::{InputError, Stdin};
 use crate::sandbox::{Isolation, Layer, SandboxReport};
 
 /// The first argument that leads a binary into [`crate::main`] with the arguments after it.
@@ -55,9 +56,22 @@ pub struct EmbeddedRun {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     finished: bool,
-    cancelled: AtomicBool,
+    canceller: Canceller,
+    stdin: Stdin,
     _cgroup: Option<Cgroup>,
     refill: Option<Refill>,
+}
+
+/// Stops one run, from anywhere and at any time. Clones stop the same one.
+#[derive(Debug, Clone)]
+pub struct Canceller(Arc<Target>);
+
+#[derive(Debug)]
+struct Target {
+    cancelled: AtomicBool,
+    /// The process itself, whose number may be another's once it has ended.
+    #[cfg(target_os = "linux")]
+    process: std::os::fd::OwnedFd,
 }
 
 /// Makes the next spare runner when it is dropped: at the end of a run, which it would only slow down before.
@@ -126,7 +140,8 @@ impl Launcher {
     /// When no process can be started, or this is not Linux.
     pub async fn launch(&self, assignment: Assignment) -> io::Result<EmbeddedRun> {
         let assignment = Assignment { network: self.stock.network, ..assignment };
-        let (json, bounds) = (serde_json::to_vec(&assignment)?, assignment.bounds());
+        let (mut json, bounds) = (serde_json::to_vec(&assignment)?, assignment.bounds());
+        let interactive = assignment.interactive;
         let standby = standby(assignment.program, self.stock.network);
         let refill = Refill { stock: self.stock.clone(), standby };
         let program = &refill.standby.program;
@@ -137,14 +152,23 @@ impl Launcher {
         if let Some(cgroup) = &ready.cgroup {
             cgroup.limit(&bounds)?;
         }
-        tokio::spawn(async move {
-            ready.stdin.write_all(&json).await.ok();
-        });
+        let canceller = Canceller::of(&ready.child)?;
+        // The runner reads it to the end of the line; what follows is the program's input.
+        json.push(b'\n');
+        let stdin = if interactive {
+            Stdin::to(ready.stdin, json)
+        } else {
+            tokio::spawn(async move {
+                ready.stdin.write_all(&json).await.ok();
+            });
+            Stdin::closed()
+        };
         Ok(EmbeddedRun {
             child: ready.child,
             lines: BufReader::new(ready.stdout).lines(),
             finished: false,
-            cancelled: AtomicBool::new(false),
+            canceller,
+            stdin,
             _cgroup: ready.cgroup,
             refill: Some(refill),
         })
@@ -259,25 +283,34 @@ impl EmbeddedRun {
         };
         self.finished = matches!(event, Event::Finished { .. });
         if self.finished {
+            self.stdin.over();
             self.refill = None;
         }
         Some(Ok(event))
     }
 
+    /// What sends to the program's standard input, where the run is interactive. It may be used while an event is waited
+    /// for.
+    #[must_use]
+    pub fn stdin(&self) -> Stdin {
+        self.stdin.clone()
+    }
+
+    /// What stops the run. It may be used while an event is waited for.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
     /// Asks the run to stop; it then finishes as [`Outcome::Cancelled`].
     pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-        #[cfg(target_os = "linux")]
-        if let Some(pid) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)) {
-            // It can only fail when the process has ended, which is what is wanted.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
+        self.canceller.cancel();
     }
 
     async fn died(&mut self) -> RunResult {
         let how = match self.child.wait().await {
             // It was told to stop before it could listen: nothing of the run has started.
-            Ok(_) if self.cancelled.load(Ordering::Relaxed) => {
+            Ok(_) if self.canceller.0.cancelled.load(Ordering::Relaxed) => {
                 return RunResult::failed(Outcome::Cancelled, "the run was cancelled");
             }
             Ok(status) => status.to_string(),
@@ -292,5 +325,34 @@ impl Drop for EmbeddedRun {
         if !self.finished {
             self.cancel();
         }
+        self.stdin.over();
+    }
+}
+
+impl Canceller {
+    /// That of a process which has not been waited for.
+    #[cfg_attr(not(target_os = "linux"), allow(clippy::unnecessary_wraps))]
+    fn of(child: &Child) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        let process = {
+            use rustix::process::{Pid, PidfdFlags, pidfd_open};
+            let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+            pidfd_open(pid.ok_or_else(|| io::Error::other("the runner's process has ended"))?, PidfdFlags::empty())?
+        };
+        #[cfg(not(target_os = "linux"))]
+        let _ = child;
+        Ok(Self(Arc::new(Target {
+            cancelled: AtomicBool::new(false),
+            #[cfg(target_os = "linux")]
+            process,
+        })))
+    }
+
+    /// Asks the run to stop; it then finishes as [`Outcome::Cancelled`]. More than once changes nothing.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+        // It can only fail when the process has ended, which is what is wanted.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::pidfd_send_signal(&self.0.process, rustix::process::Signal::TERM);
     }
 }

@@ -1,16 +1,19 @@
 //! The events of a run, kept for every reader that comes, early or late.
+//!
+//! What a journal holds is bounded: each stream by the output limit of the run, what files hold by the runner, which
+//! returns 4 MiB at most, and the order of it all by [`TURNS_MAX`]. Marks (cases and files) come from the runner alone,
+//! which tells no more of them than two a case and one a file.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use locus_core::{Event, RunResult};
 use tokio::sync::watch;
 
-use crate::output::Stream;
-
 /// The most bytes of a replayed event.
 const CHUNK: usize = 32 * 1024;
 /// How many changes between stdout and stderr are remembered. A program that alternates byte by byte
-/// would else fill the runner's memory; past this many, only the order within each stream is kept.
+/// would else fill the memory of who keeps the journal; past this many, only the order within each stream, and between
+/// each stream and the marks, is kept.
 const TURNS_MAX: usize = 64 * 1024;
 
 /// The events of one run. It holds the output itself, which is limited, and little more.
@@ -25,12 +28,39 @@ struct Held {
     started: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    turns: Vec<(Stream, usize)>,
+    /// Bytes that stand in the marks.
+    marked: usize,
+    turns: Vec<Turn>,
+    /// How many of the turns are output.
+    outputs: usize,
     result: Option<RunResult>,
+}
+
+/// What was told between two changes.
+#[derive(Debug)]
+enum Turn {
+    /// So many bytes of the streams: of one alone, as long as changes are remembered.
+    Output(Lengths),
+    /// An event that has its place among the output.
+    Mark(Box<Event>),
+}
+
+/// Bytes of each stream.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lengths {
+    stdout: usize,
+    stderr: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Stdout,
+    Stderr,
 }
 
 impl Journal {
     /// Without events.
+    #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::new(Self { held: Mutex::default(), changed: watch::Sender::new(()) })
     }
@@ -42,7 +72,7 @@ impl Journal {
             Event::Started => held.started = true,
             Event::Stdout { data } => held.append(Stream::Stdout, &data),
             Event::Stderr { data } => held.append(Stream::Stderr, &data),
-            Event::CaseStarted { .. } | Event::CaseEnded { .. } | Event::File { .. } => {}
+            Event::CaseStarted { .. } | Event::CaseEnded { .. } | Event::File { .. } => held.mark(event),
             Event::Finished { result } => held.result = Some(result),
         }
         drop(held);
@@ -50,8 +80,16 @@ impl Journal {
     }
 
     /// The result, once the run has ended.
+    #[must_use]
     pub fn result(&self) -> Option<RunResult> {
         self.lock().result.clone()
+    }
+
+    /// Bytes of output and files that it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let held = self.lock();
+        held.stdout.len() + held.stderr.len() + held.marked
     }
 
     /// Waits for the end of the run.
@@ -67,9 +105,10 @@ impl Journal {
     }
 
     /// A reader that begins at the start.
+    #[must_use]
     pub fn reader(self: &Arc<Self>) -> Reader {
-        let changed = self.changed.subscribe();
-        Reader { journal: self.clone(), changed, started: false, stdout: 0, stderr: 0, turn: 0, used: 0, ended: false }
+        let (changed, none) = (self.changed.subscribe(), Lengths::default());
+        Reader { journal: self.clone(), changed, started: false, read: none, turn: 0, used: none, ended: false }
     }
 
     /// A panic elsewhere leaves plain data behind, which is still good.
@@ -80,16 +119,47 @@ impl Journal {
 
 impl Held {
     fn append(&mut self, stream: Stream, data: &[u8]) {
-        let full = self.turns.len() == TURNS_MAX;
+        let full = self.outputs == TURNS_MAX;
         match self.turns.last_mut() {
-            Some((last, length)) if *last == stream && !full => *length += data.len(),
-            _ if full => {}
-            _ => self.turns.push((stream, data.len())),
+            Some(Turn::Output(last)) if full || last.is_of(stream) => *last.of_mut(stream) += data.len(),
+            // After a mark too when it is full: else the output would be that of the case before.
+            _ => {
+                let mut lengths = Lengths::default();
+                *lengths.of_mut(stream) = data.len();
+                self.turns.push(Turn::Output(lengths));
+                self.outputs = TURNS_MAX.min(self.outputs + 1);
+            }
         }
-        self.bytes_mut(stream).extend_from_slice(data);
+        match stream {
+            Stream::Stdout => self.stdout.extend_from_slice(data),
+            Stream::Stderr => self.stderr.extend_from_slice(data),
+        }
     }
 
-    fn bytes_mut(&mut self, stream: Stream) -> &mut Vec<u8> {
+    fn mark(&mut self, event: Event) {
+        if let Event::File { name, data } = &event {
+            self.marked += name.len() + data.len();
+        }
+        self.turns.push(Turn::Mark(Box::new(event)));
+    }
+}
+
+impl Lengths {
+    fn is_of(self, stream: Stream) -> bool {
+        match stream {
+            Stream::Stdout => self.stderr == 0,
+            Stream::Stderr => self.stdout == 0,
+        }
+    }
+
+    fn of(self, stream: Stream) -> usize {
+        match stream {
+            Stream::Stdout => self.stdout,
+            Stream::Stderr => self.stderr,
+        }
+    }
+
+    fn of_mut(&mut self, stream: Stream) -> &mut usize {
         match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
@@ -104,11 +174,10 @@ pub struct Reader {
     changed: watch::Receiver<()>,
     started: bool,
     /// How much of each stream has been read.
-    stdout: usize,
-    stderr: usize,
+    read: Lengths,
     /// The turn that is being read, and how much of it has been.
     turn: usize,
-    used: usize,
+    used: Lengths,
     ended: bool,
 }
 
@@ -132,35 +201,39 @@ impl Reader {
             self.started = true;
             return Some(Event::Started);
         }
-        while let Some((stream, length)) = held.turns.get(self.turn) {
-            if self.used < *length {
-                let event = self.read(&held, *stream, length - self.used)?;
-                return Some(event);
-            }
-            if self.turn + 1 == held.turns.len() && held.turns.len() < TURNS_MAX {
-                // The last turn may still grow.
-                break;
-            }
-            (self.turn, self.used) = (self.turn + 1, 0);
-        }
-        if self.turn == TURNS_MAX {
-            let rest =
-                [(Stream::Stdout, held.stdout.len() - self.stdout), (Stream::Stderr, held.stderr.len() - self.stderr)];
-            if let Some((stream, length)) = rest.into_iter().find(|(_, length)| *length > 0) {
-                return self.read(&held, stream, length);
+        while let Some(turn) = held.turns.get(self.turn) {
+            match turn {
+                Turn::Mark(event) => {
+                    self.turn += 1;
+                    return Some((**event).clone());
+                }
+                Turn::Output(lengths) => {
+                    for stream in [Stream::Stdout, Stream::Stderr] {
+                        let left = lengths.of(stream) - self.used.of(stream);
+                        if left > 0 {
+                            return self.read(&held, stream, left);
+                        }
+                    }
+                    if self.turn + 1 == held.turns.len() {
+                        // The last turn may still grow.
+                        break;
+                    }
+                    (self.turn, self.used) = (self.turn + 1, Lengths::default());
+                }
             }
         }
         held.result.clone().map(|result| Event::Finished { result })
     }
 
     fn read(&mut self, held: &Held, stream: Stream, length: usize) -> Option<Event> {
-        let (bytes, at) = match stream {
-            Stream::Stdout => (&held.stdout, &mut self.stdout),
-            Stream::Stderr => (&held.stderr, &mut self.stderr),
+        let bytes = match stream {
+            Stream::Stdout => &held.stdout,
+            Stream::Stderr => &held.stderr,
         };
-        let data = bytes.get(*at..*at + length.min(CHUNK))?.to_vec();
-        *at += data.len();
-        self.used += data.len();
+        let at = self.read.of(stream);
+        let data = bytes.get(at..at + length.min(CHUNK))?.to_vec();
+        *self.read.of_mut(stream) += data.len();
+        *self.used.of_mut(stream) += data.len();
         Some(match stream {
             Stream::Stdout => Event::Stdout { data },
             Stream::Stderr => Event::Stderr { data },
@@ -170,7 +243,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use locus_core::{Event, Outcome, RunResult, Transcript};
+    use locus_core::{CaseEnd, Event, Outcome, RunResult, Transcript, Usage};
 
     use super::{CHUNK, Journal, TURNS_MAX};
 
@@ -230,5 +303,74 @@ mod tests {
         }
         assert_eq!(transcript.stdout.len(), TURNS_MAX + CHUNK + 1);
         assert!(transcript.stderr.len() == TURNS_MAX && transcript.stderr.iter().all(|byte| *byte == b'e'));
+    }
+
+    fn case_end() -> CaseEnd {
+        let usage = Usage::default();
+        CaseEnd { outcome: Outcome::Completed, error: String::new(), exit_code: Some(0), signal: None, usage }
+    }
+
+    #[tokio::test]
+    async fn marks_keep_their_place_among_the_output() {
+        let journal = Journal::new();
+        let file = Event::File { name: "a".into(), data: vec![0; 3] };
+        let events = [
+            Event::Started,
+            Event::CaseStarted { index: 0 },
+            out("a"),
+            Event::CaseEnded { end: case_end() },
+            Event::CaseStarted { index: 1 },
+            Event::CaseEnded { end: case_end() },
+            Event::CaseStarted { index: 2 },
+            out("b"),
+            err("c"),
+            Event::CaseEnded { end: case_end() },
+            file,
+            end(),
+        ];
+        let mut early = journal.reader();
+        for event in &events {
+            journal.push(event.clone());
+            assert_eq!(early.next().await.as_ref(), Some(event));
+        }
+        let mut late = journal.reader();
+        for event in &events {
+            assert_eq!(late.next().await.as_ref(), Some(event));
+        }
+        assert_eq!((late.next().await, journal.size()), (None, 7));
+    }
+
+    #[tokio::test]
+    async fn output_is_that_of_its_case_however_many_turns_there_were() {
+        let journal = Journal::new();
+        let mut early = journal.reader();
+        let mut told = Transcript::default();
+        journal.push(Event::Started);
+        for index in 0..3 {
+            journal.push(Event::CaseStarted { index });
+            for _ in 0..TURNS_MAX {
+                journal.push(out(&index.to_string()));
+                journal.push(err(&index.to_string()));
+            }
+            journal.push(Event::CaseEnded { end: case_end() });
+            // It has read a part of what is not over yet.
+            for _ in 0..10 {
+                told.push(early.next().await.expect("there is more"), usize::MAX);
+            }
+        }
+        journal.push(end());
+        assert!(journal.lock().turns.len() <= TURNS_MAX + 9, "it is bounded");
+        let (mut late, mut again) = (journal.reader(), Transcript::default());
+        while let Some(event) = early.next().await {
+            told.push(event, usize::MAX);
+        }
+        while let Some(event) = late.next().await {
+            again.push(event, usize::MAX);
+        }
+        assert_eq!(told, again);
+        for (index, case) in told.cases.iter().enumerate() {
+            let text = index.to_string().repeat(TURNS_MAX);
+            assert!(case.stdout == text.as_bytes() && case.stderr == text.as_bytes() && case.end.is_some(), "{index}");
+        }
     }
 }

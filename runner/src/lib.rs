@@ -9,6 +9,8 @@
 mod cgroup;
 mod cli;
 pub mod embedded;
+mod input;
+pub mod journal;
 pub mod sandbox;
 pub mod toolchain;
 
@@ -16,8 +18,6 @@ pub mod toolchain;
 mod execute;
 #[cfg(target_os = "linux")]
 mod family;
-#[cfg(target_os = "linux")]
-mod journal;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]

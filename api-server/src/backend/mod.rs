@@ -7,8 +7,10 @@ use locus_languages::Language;
 use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
 
+#[cfg(any())]
 pub mod cluster;
 pub mod embedded;
+pub mod files;
 pub mod listing;
 
 /// What the front door needs of the place where programs run. A run is taken by [`Backend::create`] and goes on by itself,
@@ -63,6 +65,11 @@ pub trait Backend: Send + Sync {
 
     /// Waits until all runs that were taken have ended, where they end with this process.
     fn drained(&self) -> BoxFuture<'_, ()>;
+
+    /// How many runs would end with this process if it ended now.
+    fn going(&self) -> usize {
+        0
+    }
 
     /// What kind of place this is, in one word.
     fn name(&self) -> &'static str;
@@ -244,15 +251,19 @@ impl BackendError {
 /// The text in front of a cut: without the first bytes of a character whose rest was cut off.
 #[must_use]
 pub fn without_half_character(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(whole_characters(&bytes));
+    bytes
+}
+
+/// How many bytes there are in front of the first bytes of a character whose rest is missing at the end.
+#[must_use]
+pub fn whole_characters(bytes: &[u8]) -> usize {
     // No character has more than four bytes, so that what lies before the last three is never half of one.
     let tail = bytes.len().saturating_sub(3);
     let start = (tail..bytes.len()).rev().find(|&at| bytes[at] & 0xc0 != 0x80);
-    if let Some(start) = start
-        && std::str::from_utf8(&bytes[start..]).is_err_and(|error| error.error_len().is_none())
-    {
-        bytes.truncate(start);
-    }
-    bytes
+    start
+        .filter(|&start| std::str::from_utf8(&bytes[start..]).is_err_and(|error| error.error_len().is_none()))
+        .unwrap_or(bytes.len())
 }
 
 #[cfg(test)]

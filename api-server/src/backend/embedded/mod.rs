@@ -1,28 +1,50 @@
 //! Programs run on this machine, each in a process of its own.
 
-use futures::FutureExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
 use futures::future::BoxFuture;
-use locus_core::{Assignment, Limits, Outcome, RunRequest, Transcript};
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _, stream};
+use locus_core::{Assignment, Limits, Run, RunRequest};
 use locus_runner::embedded::Launcher;
+use locus_runner::embedded::InputError;
 use locus_runner::sandbox::SandboxReport;
 use locus_runner::toolchain::{Survey, Toolchain};
 
-use crate::backend::{Backend, BackendError, Execution, LanguageInfo, without_half_character};
+use crate::backend::{Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing};
 use crate::gate::Gate;
+use drive::{Driver, Going};
+use kept::{Kept, now};
+use store::Store;
+
+pub use store::Bounds;
+
+mod drive;
+mod kept;
+mod store;
 
 /// This machine.
 #[derive(Debug)]
 pub struct Embedded {
     survey: Survey,
-    launcher: Launcher,
+    launcher: Arc<Launcher>,
     gate: Gate,
+    store: Arc<Store>,
+    going: Going,
 }
 
 impl Embedded {
     /// This machine with the languages that are found on it.
     #[must_use]
     pub fn new(survey: Survey, launcher: Launcher, gate: Gate) -> Self {
-        Self { survey, launcher, gate }
+        Self { survey, launcher: Arc::new(launcher), gate, store: Arc::default(), going: Going::default() }
+    }
+
+    /// The same machine that keeps other runs after their end.
+    #[must_use]
+    pub fn keeping(self, bounds: Bounds) -> Self {
+        Self { store: Arc::new(Store::new(bounds)), ..self }
     }
 
     /// What stands around a program here.
@@ -31,31 +53,54 @@ impl Embedded {
         self.launcher.report()
     }
 
-    async fn run(&self, request: RunRequest) -> Result<Execution, BackendError> {
-        let assignment = self.assignment(request).await?;
-        let _admission = self.gate.enter().await?;
-        let capacity = usize::try_from(assignment.limits.output_bytes).unwrap_or(usize::MAX);
-        let broken = |error| BackendError::RunnerFailed(format!("the runner can't be followed: {error}"));
-        let mut run = self
-            .launcher
-            .launch(assignment)
-            .await
-            .map_err(|error| BackendError::RunnerFailed(format!("the runner can't be started: {error}")))?;
-        let mut transcript = Transcript::default();
-        // A client that goes away drops this future, and the run with it, which stops it.
-        while let Some(event) = run.next_event().await {
-            transcript.push(event.map_err(broken)?, capacity);
+    async fn take(&self, order: Order) -> Result<Taken, BackendError> {
+        let Order { request, client, once, keep_seconds } = order;
+        let (id, digest) = match once {
+            Some(once) => (once.id, Some(once.digest)),
+            None => (format!("run-{}", uuid::Uuid::new_v4()), None),
+        };
+        let run = Run {
+            id: id.clone(),
+            language: request.language.clone(),
+            labels: request.labels.clone(),
+            reason: "Queued".to_owned(),
+            created_at: now(),
+            ..Run::default()
+        };
+        let tests = request.tests.clone();
+        let assignment = self.assignment(&id, request).await?;
+        let run = Run { limits: Some(assignment.limits), ..run };
+        let mut driver = None;
+        let (kept, is_new) = self.store.insert(&id, || {
+            let place = self.gate.place()?;
+            let keep = Duration::from_secs(keep_seconds.into());
+            let kept = Arc::new(Kept::new(run, client, digest.clone(), keep, tests));
+            driver = Some(Driver {
+                kept: kept.clone(),
+                place,
+                assignment,
+                launcher: self.launcher.clone(),
+                store: self.store.clone(),
+                going: self.going.enter(),
+            });
+            Ok(kept)
+        })?;
+        if kept.digest != digest {
+            return Err(BackendError::KeyReused);
         }
-        execution(transcript)
+        let run = kept.summary();
+        if let Some(driver) = driver {
+            tokio::spawn(driver.run());
+        }
+        Ok(Taken { run, is_new })
     }
 
-    async fn assignment(&self, request: RunRequest) -> Result<Assignment, BackendError> {
+    async fn assignment(&self, id: &str, request: RunRequest) -> Result<Assignment, BackendError> {
         let Some(Toolchain { language, program, .. }) = self.survey.find(&request.language).await else {
             return Err(self.unknown(&request.language).await);
         };
-        let uid = uuid::Uuid::new_v4().to_string();
         language
-            .assignment(uid, program, request, Limits::DEFAULT, Limits::MAXIMUM)
+            .assignment(id.to_owned(), program, request, Limits::DEFAULT, Limits::MAXIMUM)
             .map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
 
@@ -86,8 +131,53 @@ impl Backend for Embedded {
         Box::pin(self.survey.all().map(drop))
     }
 
-    fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
-        Box::pin(self.run(request))
+    fn create(&self, order: Order) -> BoxFuture<'_, Result<Taken, BackendError>> {
+        Box::pin(self.take(order))
+    }
+
+    fn get<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async { Ok(self.store.get(client, id)?.whole()) })
+    }
+
+    fn wait<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async {
+            let kept = self.store.get(client, id)?;
+            kept.ended().await;
+            self.store.told(&kept);
+            Ok(kept.whole())
+        })
+    }
+
+    fn list<'a>(&'a self, client: &'a Client, query: &'a Query) -> BoxFuture<'a, Result<Page, BackendError>> {
+        Box::pin(async { listing::page(self.store.all(client).iter().map(|kept| kept.summary()), query) })
+    }
+
+    fn watch<'a>(
+        &'a self,
+        client: &'a Client,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Told>, BackendError>> {
+        Box::pin(async {
+            let watch = self.store.get(client, id)?.watch();
+            let told = stream::unfold(watch, |mut watch| async { watch.next().await.map(|told| (told, watch)) });
+            Ok(told.boxed())
+        })
+    }
+
+    fn cancel<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async {
+            let kept = self.store.get(client, id)?;
+            kept.cancel();
+            Ok(kept.whole())
+        })
+    }
+
+    fn stdin<'a>(&'a self, client: &'a Client, id: &'a str, input: Input) -> BoxFuture<'a, Result<u64, BackendError>> {
+        Box::pin(async move {
+            let kept = self.store.get(client, id)?;
+            let stdin = kept.stdin().await.ok_or(InputError::Over).map_err(refused)?;
+            stdin.send(&input.data, input.at, input.end).map_err(refused)
+        })
     }
 
     fn ready(&self) -> Result<(), BackendError> {
@@ -100,6 +190,14 @@ impl Backend for Embedded {
         Err(BackendError::Unavailable(format!("no language is installed here; install one of: {}", known.join(", "))))
     }
 
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.going.none())
+    }
+
+    fn going(&self) -> usize {
+        self.going.count()
+    }
+
     fn name(&self) -> &'static str {
         "embedded"
     }
@@ -109,29 +207,21 @@ impl Backend for Embedded {
     }
 }
 
-fn execution(transcript: Transcript) -> Result<Execution, BackendError> {
-    let Transcript { mut stdout, mut stderr, stdout_dropped, stderr_dropped, result, .. } = transcript;
-    let result = result.ok_or_else(|| BackendError::RunnerFailed("the runner ended without a result".to_owned()))?;
-    if stdout_dropped || result.stdout_truncated {
-        stdout = without_half_character(stdout);
+fn refused(error: InputError) -> BackendError {
+    match error {
+        InputError::Full { taken } => BackendError::InputFull { taken },
+        error => BackendError::NoInput(error.to_string()),
     }
-    if stderr_dropped || result.stderr_truncated {
-        stderr = without_half_character(stderr);
-    }
-    if let (Outcome::CompileFailed, Some(compile)) = (result.outcome, result.compile) {
-        (stdout, stderr) = (compile.stdout.into_bytes(), compile.stderr.into_bytes());
-    }
-    Ok(Execution { outcome: result.outcome, stdout, stderr, error: result.error })
 }
 
 #[cfg(test)]
 mod tests {
-    use locus_core::{LimitsRequest, Network, Outcome, RunRequest, RunResult, Transcript};
+    use locus_core::{LimitsRequest, Network, RunRequest};
     use locus_runner::embedded::Launcher;
     use locus_runner::sandbox::SandboxReport;
     use locus_runner::toolchain::{Survey, Toolchain};
 
-    use super::{Embedded, execution};
+    use super::Embedded;
     use crate::backend::{Backend as _, BackendError};
     use crate::gate::Gate;
 
@@ -153,18 +243,18 @@ mod tests {
     async fn a_language_goes_by_the_version_that_is_installed() {
         let machine = machine(&["python"]);
         for selector in ["python", "py", "python@99", "python@99.1"] {
-            let assignment = machine.assignment(request(selector)).await.expect("it is installed");
+            let assignment = machine.assignment("run", request(selector)).await.expect("it is installed");
             assert_eq!(assignment.program.path, ["/opt/language/bin"]);
         }
         let told = &machine.languages()[0];
         assert_eq!((told.version.as_str(), told.selector.as_str()), ("99.1", "python"));
-        assert!(machine.assignment(request("python@3.13")).await.is_err());
+        assert!(machine.assignment("run", request("python@3.13")).await.is_err());
     }
 
     #[tokio::test]
     async fn a_language_that_is_not_there_is_refused_with_those_that_are() {
         let refusal = async |machine: &Embedded, id: &str| {
-            machine.assignment(request(id)).await.expect_err("it is not there").to_string()
+            machine.assignment("run", request(id)).await.expect_err("it is not there").to_string()
         };
         let python = machine(&["python"]);
         assert_eq!(refusal(&python, "klingon").await, "language \"klingon\" is not known; choose one of: python");
@@ -183,25 +273,7 @@ mod tests {
     async fn limits_come_from_the_request_then_the_language_and_stay_below_the_maximum() {
         let limits = LimitsRequest { timeout_seconds: Some(9000), memory_bytes: Some(1 << 20), ..Default::default() };
         let request = RunRequest { limits, ..request("python") };
-        let limits = machine(&["python"]).assignment(request).await.expect("it is valid").limits;
+        let limits = machine(&["python"]).assignment("run", request).await.expect("it is valid").limits;
         assert_eq!((limits.timeout_seconds, limits.memory_bytes, limits.processes), (300, 1 << 20, 64));
-    }
-
-    #[test]
-    fn output_that_was_cut_ends_in_a_whole_character() {
-        let result = RunResult { stdout_truncated: true, ..RunResult::failed(Outcome::OutputLimitExceeded, "cut") };
-        let transcript = Transcript {
-            stdout: b"a\xe2\x82".to_vec(),
-            stderr: b"b\xe2".to_vec(),
-            result: Some(result),
-            ..Default::default()
-        };
-        let execution = execution(transcript).expect("it has ended");
-        assert_eq!((&execution.stdout[..], &execution.stderr[..]), (&b"a"[..], &b"b\xe2"[..]));
-    }
-
-    #[test]
-    fn events_without_an_end_are_the_runners_failure() {
-        assert!(matches!(execution(Transcript::default()), Err(BackendError::RunnerFailed(_))));
     }
 }

@@ -1,0 +1,113 @@
+//! A run from its place in the queue to its end, in a task of its own.
+
+use std::sync::Arc;
+
+use locus_core::{Assignment, Event, Outcome, RunResult};
+use locus_runner::embedded::{EmbeddedRun, Launcher};
+use tokio::sync::watch;
+
+use super::kept::Kept;
+use super::store::Store;
+use crate::gate::Place;
+
+/// What takes one run to its end.
+pub struct Driver {
+    pub kept: Arc<Kept>,
+    pub place: Place,
+    pub assignment: Assignment,
+    pub launcher: Arc<Launcher>,
+    pub store: Arc<Store>,
+    pub going: Gone,
+}
+
+impl Driver {
+    /// Takes it there.
+    pub async fn run(self) {
+        let Self { kept, place, assignment, launcher, store, going } = self;
+        let admission = tokio::select! {
+            biased;
+            () = kept.cancelled() => None,
+            admission = place.turn() => Some(admission),
+        };
+        let result = match &admission {
+            None => cancelled(),
+            Some(_) => {
+                kept.start();
+                match launcher.launch(assignment).await {
+                    Ok(run) => follow(&kept, run).await,
+                    Err(error) => broken(&format!("the runner can't be started: {error}")),
+                }
+            }
+        };
+        drop(admission);
+        kept.end(result);
+        store.ended(&kept);
+        drop(going);
+    }
+}
+
+async fn follow(kept: &Kept, mut run: EmbeddedRun) -> RunResult {
+    kept.open(run.stdin());
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            event = run.next_event() => match event {
+                Some(Ok(Event::Finished { result })) => return result,
+                Some(Ok(event)) => kept.tell(event),
+                Some(Err(error)) => return broken(&format!("the runner can't be followed: {error}")),
+                None => return broken("the runner ended without a result"),
+            },
+            () = kept.cancelled(), if !asked => {
+                asked = true;
+                run.cancel();
+            }
+        }
+    }
+}
+
+fn cancelled() -> RunResult {
+    RunResult::failed(Outcome::Cancelled, "the run was cancelled")
+}
+
+fn broken(error: &str) -> RunResult {
+    RunResult::failed(Outcome::RunnerFailed, error)
+}
+
+/// Counts the runs that go on and wait.
+#[derive(Debug, Clone)]
+pub struct Going(Arc<watch::Sender<usize>>);
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub struct Gone(Going);
+
+impl Default for Going {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
+impl Going {
+    /// Counts one more.
+    pub fn enter(&self) -> Gone {
+        self.0.send_modify(|count| *count += 1);
+        Gone(self.clone())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        *self.0.borrow()
+    }
+
+    /// Waits until there is none.
+    pub async fn none(&self) {
+        // The sender is this value's own, so it is there.
+        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
+    }
+}

@@ -1,0 +1,244 @@
+//! One run as it is kept: what is known of it, what it has told, and what its clients ask of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use locus_core::cases::{Shown, judge, judged};
+use locus_core::{
+    CaseTranscript, CaseView, Event, Outcome, Phase, Run, RunResult, TestCase, TestsView, Text, Transcript, Verdict,
+};
+use locus_runner::embedded::Stdin;
+use locus_runner::journal::{Journal, Reader};
+use tokio::sync::watch;
+
+use crate::backend::files::returned;
+use crate::backend::{Client, Told, without_half_character};
+
+/// A run of this machine.
+#[derive(Debug)]
+pub struct Kept {
+    /// Whose it is.
+    pub client: Client,
+    /// The digest of the request, where it is to be taken once.
+    pub digest: Option<String>,
+    /// How long it is kept for after its end.
+    pub keep: Duration,
+    tests: Vec<TestCase>,
+    journal: Arc<Journal>,
+    /// The run without what its program wrote, which the journal holds.
+    known: watch::Sender<Run>,
+    /// The program's standard input, once it has been started.
+    stdin: watch::Sender<Option<Stdin>>,
+    cancelled: watch::Sender<bool>,
+}
+
+impl Kept {
+    /// A run that waits for its turn.
+    pub fn new(run: Run, client: Client, digest: Option<String>, keep: Duration, tests: Vec<TestCase>) -> Self {
+        let (known, cancelled) = (watch::Sender::new(run), watch::Sender::new(false));
+        Self { client, digest, keep, tests, journal: Journal::new(), known, stdin: watch::Sender::new(None), cancelled }
+    }
+
+    /// Keeps an event. The end is [`Self::end`]'s.
+    pub fn tell(&self, event: Event) {
+        self.journal.push(event);
+    }
+
+    /// From now on a runner has it.
+    pub fn start(&self) {
+        self.known.send_modify(|run| {
+            (run.phase, run.started_at) = (Phase::Running, Some(now()));
+            "Running".clone_into(&mut run.reason);
+        });
+    }
+
+    /// Its program may be sent input from now on, as far as it takes any.
+    pub fn open(&self, stdin: Stdin) {
+        self.stdin.send_replace(Some(stdin));
+    }
+
+    /// Where its input goes; waits for its turn. None where it ended before it came.
+    pub async fn stdin(&self) -> Option<Stdin> {
+        let mut stdin = self.stdin.subscribe();
+        tokio::select! {
+            biased;
+            stdin = stdin.wait_for(Option::is_some) => stdin.ok()?.clone(),
+            () = self.ended() => None,
+        }
+    }
+
+    /// From now on it is over.
+    pub fn end(&self, result: RunResult) {
+        let (result, tests) = if self.tests.is_empty() { (result, None) } else { self.judge(result) };
+        self.journal.push(Event::Finished { result: result.clone() });
+        self.known.send_modify(|run| {
+            let ended = Run { tests, finished_at: Some(now()), ..std::mem::take(run) };
+            *run = ended.ended(result);
+        });
+    }
+
+    fn judge(&self, result: RunResult) -> (RunResult, Option<TestsView>) {
+        let cases = self.transcript().cases;
+        let verdicts: Vec<Verdict> =
+            self.tests.iter().enumerate().map(|(index, test)| verdict(test, cases.get(index))).collect();
+        let tests = TestsView {
+            passed: verdicts.iter().filter(|verdict| **verdict == Verdict::Passed).count(),
+            total: verdicts.len(),
+            cases: self.tests.iter().zip(&verdicts).map(|(test, verdict)| unread(test, *verdict)).collect(),
+        };
+        (judged(result, &verdicts), Some(tests))
+    }
+
+    /// Asks it to stop.
+    pub fn cancel(&self) {
+        self.cancelled.send_replace(true);
+    }
+
+    /// Waits until it is asked to stop.
+    pub async fn cancelled(&self) {
+        // The sender is this value's own, so it is there.
+        let _ = self.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&self) {
+        let _ = self.known.subscribe().wait_for(Run::is_over).await;
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.known.borrow().is_over()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> String {
+        self.known.borrow().id.clone()
+    }
+
+    /// What lists tell of it.
+    pub fn summary(&self) -> Run {
+        self.known.borrow().summary()
+    }
+
+    /// All of it: with its output, once it has ended.
+    pub fn whole(&self) -> Run {
+        let run = self.known.borrow().clone();
+        if run.is_over() { with_output(run, self.transcript()) } else { run }
+    }
+
+    /// How many bytes of output and files it holds.
+    pub fn size(&self) -> usize {
+        self.journal.size()
+    }
+
+    /// What is told of it by now. Nothing that was pushed has to be waited for.
+    fn transcript(&self) -> Transcript {
+        let (mut reader, mut transcript) = (self.journal.reader(), Transcript::default());
+        while let Some(Some(event)) = reader.next().now_or_never() {
+            transcript.push(event, usize::MAX);
+        }
+        transcript
+    }
+
+    /// Tells of it from its beginning to its end.
+    pub fn watch(self: &Arc<Self>) -> Watch {
+        Watch { known: self.known.subscribe(), reader: self.journal.reader(), kept: self.clone(), phase: None, ended: false }
+    }
+}
+
+/// A watch on a run.
+pub struct Watch {
+    kept: Arc<Kept>,
+    known: watch::Receiver<Run>,
+    reader: Reader,
+    /// The phase that was told last.
+    phase: Option<Phase>,
+    ended: bool,
+}
+
+impl Watch {
+    /// What comes next; nothing after the end.
+    pub async fn next(&mut self) -> Option<Told> {
+        if self.phase.is_none() || self.phase == Some(Phase::Pending) {
+            let phase = self.phase;
+            let run = self.known.wait_for(|run| Some(run.phase) != phase).await.ok()?.summary();
+            self.phase = Some(run.phase);
+            return Some(Told::State(Box::new(run)));
+        }
+        loop {
+            match self.reader.next().await {
+                Some(Event::Started) => {}
+                Some(Event::Finished { .. }) | None => break,
+                Some(event) => return Some(Told::Event(event)),
+            }
+        }
+        if std::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        self.kept.ended().await;
+        Some(Told::Ended(Box::new(self.kept.whole())))
+    }
+}
+
+fn verdict(test: &TestCase, case: Option<&CaseTranscript>) -> Verdict {
+    let stdout = case.map_or(&[][..], |case| &case.stdout);
+    judge(test, Shown { end: case.and_then(|case| case.end.as_ref()), stdout })
+}
+
+/// A judged case without what its program wrote.
+fn unread(test: &TestCase, verdict: Verdict) -> CaseView {
+    CaseView {
+        name: test.name.clone(),
+        verdict,
+        end: None,
+        stdout: None,
+        stdout_base64: None,
+        stderr: None,
+        stderr_base64: None,
+        truncated: false,
+    }
+}
+
+/// A run that has ended, with what its program wrote.
+fn with_output(run: Run, transcript: Transcript) -> Run {
+    let (stdout, stderr) = (stream(transcript.stdout, run.stdout_truncated), stream(transcript.stderr, run.stderr_truncated));
+    let tests = run.tests.map(|tests| {
+        let shown = transcript.cases.into_iter().map(Some).chain(std::iter::repeat(None));
+        TestsView { cases: tests.cases.into_iter().zip(shown).map(case_with_output).collect(), ..tests }
+    });
+    Run {
+        stdout: stdout.text,
+        stdout_base64: stdout.base64,
+        stderr: stderr.text,
+        stderr_base64: stderr.base64,
+        tests,
+        files: transcript.files.into_iter().map(|(name, bytes)| returned(name, bytes)).collect(),
+        ..run
+    }
+}
+
+fn case_with_output((case, shown): (CaseView, Option<CaseTranscript>)) -> CaseView {
+    let Some(CaseTranscript { stdout, stderr, end }) = shown else { return case };
+    let truncated = end.as_ref().is_some_and(|end| end.outcome == Outcome::OutputLimitExceeded);
+    let (stdout, stderr) = (stream(stdout, truncated), stream(stderr, truncated));
+    CaseView {
+        end,
+        stdout: stdout.text,
+        stdout_base64: stdout.base64,
+        stderr: stderr.text,
+        stderr_base64: stderr.base64,
+        truncated,
+        ..case
+    }
+}
+
+/// What stands for a stream; one that was cut ends in a whole character.
+fn stream(bytes: Vec<u8>, was_cut: bool) -> Text {
+    Text::of(if was_cut { without_half_character(bytes) } else { bytes })
+}
+
+/// The time in RFC 3339, always as long, so that texts are in the order of time.
+pub fn now() -> String {
+    format!("{:.6}", jiff::Timestamp::now())
+}

@@ -1,0 +1,228 @@
+//! `/api/v1/runs`: runs that go on by themselves, and whoever asks for them.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use bytes::Bytes;
+use locus_core::{Encoding, Outcome, Phase, Run, view};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::answer::Problem;
+use crate::app::App;
+use crate::backend::{Client, Once, Order, Page, Query, Taken};
+use crate::body;
+use crate::metrics::RunTimer;
+use crate::query::{Parameters, WaitQuery};
+use crate::taking::{CancelOnDrop, take};
+
+/// The path of runs.
+pub const PATH: &str = "/api/v1/runs";
+/// What makes a request the same as one before.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The most bytes of an `Idempotency-Key`.
+const KEY_BYTES_MAX: usize = 255;
+/// How long a run is kept for after its end.
+const KEEP_SECONDS: u32 = 3600;
+/// The most runs of a page, and how many it has where nobody says.
+const PAGE_MAX: usize = 100;
+const PAGE: usize = 50;
+/// What a file that a program has left may do in a browser: be looked at.
+const FILE_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
+/// Takes a run, and waits for its end as long as it is asked to.
+///
+/// # Errors
+/// Why there is no run.
+pub async fn create(
+    State(app): State<App>,
+    Extension(client): Extension<Client>,
+    Parameters(query): Parameters<WaitQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (request, bytes) = body::read(body).await?;
+    let once = once(&headers, &client, &bytes)?;
+    let timer = app.metrics.run(&request.language);
+    let may_come_back = once.is_some();
+    let order = Order { request, client: client.clone(), once, keep_seconds: KEEP_SECONDS };
+    let Taken { run, is_new } = match take(&app, order).await {
+        Ok(taken) => taken,
+        Err(problem) => {
+            timer.ended(problem.reason);
+            return Err(problem);
+        }
+    };
+    let id = run.id.clone();
+    if is_new {
+        tokio::spawn(count(app.clone(), client.clone(), id.clone(), timer));
+    } else {
+        timer.forget();
+    }
+    // A client that has named its request asks again when it has lost the answer.
+    let guard = (!may_come_back).then(|| CancelOnDrop::new(&app, &client, &id));
+    let run = match waited(&app, &client, &id, query.wait).await? {
+        Some(run) => run,
+        None if is_new && query.wait.is_none() => run,
+        None => app.backend.get(&client, &id).await?,
+    };
+    guard.into_iter().for_each(CancelOnDrop::disarm);
+    Ok(([(header::LOCATION, format!("{PATH}/{id}"))], told(run)).into_response())
+}
+
+/// A run as it is now, or at its end if that comes while it is waited for.
+///
+/// # Errors
+/// There is no such run.
+pub async fn get(
+    State(app): State<App>,
+    Extension(client): Extension<Client>,
+    Path(id): Path<String>,
+    Parameters(query): Parameters<WaitQuery>,
+) -> Result<Json<Run>, Problem> {
+    match waited(&app, &client, &id, query.wait).await? {
+        Some(run) => Ok(Json(run)),
+        None => Ok(Json(app.backend.get(&client, &id).await?)),
+    }
+}
+
+/// The client's runs, the newest first.
+///
+/// # Errors
+/// The query makes no sense.
+pub async fn list(
+    State(app): State<App>,
+    Extension(client): Extension<Client>,
+    Parameters(query): Parameters<ListQuery>,
+) -> Result<Json<RunList>, Problem> {
+    let Page { items, next } = app.backend.list(&client, &query.read()?).await?;
+    Ok(Json(RunList { runs: items, next }))
+}
+
+/// Asks a run to stop. One that is over stays as it is.
+///
+/// # Errors
+/// There is no such run.
+pub async fn cancel(
+    State(app): State<App>,
+    Extension(client): Extension<Client>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    Ok(told(app.backend.cancel(&client, &id).await?))
+}
+
+/// A file that the program has left.
+///
+/// # Errors
+/// There is no such run or file.
+pub async fn file(
+    State(app): State<App>,
+    Extension(client): Extension<Client>,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let run = app.backend.get(&client, &id).await?;
+    let missing = || {
+        let why = run.files_left.iter().find(|left| left.name == name).map_or("it was not asked for", |left| &left.why);
+        let why = if run.is_over() { why } else { "the run is not over" };
+        Problem::new(StatusCode::NOT_FOUND, "NotFound", format!("the run has no file {name:?}: {why}"))
+    };
+    let file = run.files.iter().find(|file| file.name == name).ok_or_else(missing)?;
+    let bytes = match file.encoding {
+        Encoding::Utf8 => file.content.clone().into_bytes(),
+        Encoding::Base64 => view::bytes(None, Some(&file.content)).unwrap_or_default(),
+    };
+    let is_text = file.media_type.starts_with("text/");
+    let kind = if is_text { format!("{}; charset=utf-8", file.media_type) } else { file.media_type.clone() };
+    let place = if is_text || file.media_type.starts_with("image/") { "inline" } else { "attachment" };
+    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, place.to_owned())];
+    Ok((headers, [(header::CONTENT_SECURITY_POLICY, FILE_POLICY)], bytes).into_response())
+}
+
+/// Which runs to list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// The most of them, from 1 to 100.
+    #[serde(default)]
+    pub limit: Option<usize>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// Labels that each has, as `name=value`; may be given several times.
+    #[serde(default)]
+    pub label: Vec<String>,
+    /// The phase that each is in.
+    #[serde(default)]
+    pub phase: Option<Phase>,
+}
+
+/// A part of the list of a client's runs.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunList {
+    /// Summaries: what programs wrote is left out.
+    pub runs: Vec<Run>,
+    /// What `after` is to be for the next part, if there is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl ListQuery {
+    fn read(self) -> Result<Query, Problem> {
+        let invalid = |message| Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", message);
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=PAGE_MAX).contains(&limit) {
+            return Err(invalid(format!("limit={limit} must be from 1 to {PAGE_MAX}")));
+        }
+        let label = |text: String| match text.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(invalid(format!("label={text} must be a name and a value, such as label=team=a"))),
+        };
+        let labels = self.label.into_iter().map(label).collect::<Result<_, _>>()?;
+        Ok(Query { labels, phase: self.phase, limit, after: self.after })
+    }
+}
+
+/// A run in an answer: 202 as long as it goes on.
+fn told(run: Run) -> Response {
+    let status = if run.is_over() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    (status, Json(run)).into_response()
+}
+
+/// The end of a run, if it comes in time.
+async fn waited(app: &App, client: &Client, id: &str, wait: Option<Duration>) -> Result<Option<Run>, Problem> {
+    let Some(wait) = wait else { return Ok(None) };
+    match tokio::time::timeout(wait, app.backend.wait(client, id)).await {
+        Ok(run) => Ok(Some(run?)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Counts a run at its end, whoever waits for it.
+async fn count(app: App, client: Client, id: String, timer: RunTimer) {
+    match app.backend.wait(&client, &id).await {
+        Ok(run) => timer.ended(run.outcome.map_or("None", Outcome::as_str)),
+        Err(error) => timer.ended(error.reason()),
+    }
+}
+
+/// What an `Idempotency-Key` makes of a request.
+fn once(headers: &HeaderMap, client: &Client, body: &Bytes) -> Result<Option<Once>, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = key.as_bytes();
+    if !(1..=KEY_BYTES_MAX).contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
+        let message = format!("an Idempotency-Key is 1 to {KEY_BYTES_MAX} visible ASCII characters");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "InvalidIdempotencyKey", message));
+    }
+    // No name of a client can run into the key, and nobody in particular has none.
+    let whose = client.as_ref().map_or_else(|| "-".to_owned(), |name| format!("{}:{name}", name.len()));
+    let id = hex(&Sha256::new().chain_update(whose).chain_update("\n").chain_update(key).finalize()[..16]);
+    Ok(Some(Once { id: format!("run-{id}"), digest: hex(&Sha256::digest(body)) }))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

@@ -1,0 +1,54 @@
+//! What `POST /execute` and `POST /api/v1/runs` share: taking a run, and stopping one that nobody waits for any more.
+
+use std::sync::Arc;
+
+use axum::http::{StatusCode, header};
+use tokio::runtime::Handle;
+
+use crate::answer::Problem;
+use crate::app::App;
+use crate::backend::{Backend, Client, Order, Taken};
+
+/// When to come back, perhaps to another server, after this one was told to stop.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// Takes a run, unless the server is told to stop.
+///
+/// # Errors
+/// What the client is told in place of a run.
+pub async fn take(app: &App, order: Order) -> Result<Taken, Problem> {
+    if app.is_draining() {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Draining", "the server is shutting down");
+        return Err(problem.with(header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+    }
+    Ok(app.backend.create(order).await?)
+}
+
+/// Asks a run to stop when its client goes away, which drops the answer that is being made.
+pub struct CancelOnDrop {
+    run: Option<(Arc<dyn Backend>, Client, String)>,
+}
+
+impl CancelOnDrop {
+    /// Watches over a run.
+    #[must_use]
+    pub fn new(app: &App, client: &Client, id: &str) -> Self {
+        Self { run: Some((app.backend.clone(), client.clone(), id.to_owned())) }
+    }
+
+    /// The run may go on from here.
+    pub fn disarm(mut self) {
+        self.run = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        let (Some((backend, client, id)), Ok(runtime)) = (self.run.take(), Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            if let Err(error) = backend.cancel(&client, &id).await {
+                tracing::warn!(run.id = id, error = error.reason(), "a run that nobody waits for could not be cancelled");
+            }
+        });
+    }
+}
