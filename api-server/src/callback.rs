@@ -65,7 +65,8 @@ pub struct Callbacks {
     pauses: &'static [Duration],
     turns: Semaphore,
     pending: watch::Sender<usize>,
-    metrics: Arc<Metrics>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Callbacks {

@@ -145,7 +145,7 @@ impl Keys {
                 *known = keys;
             }
             Err(error) => {
-                tracing::error!("the API keys in {path} can't be used, the former ones stay in force: {error}")
+                tracing::error!("the API keys in {path} can't be used, the former ones stay in force: {error}");
             }
         }
         *seen = Contents(text);

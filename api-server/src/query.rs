@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use utoipa::IntoParams;
 
 use crate::answer::Problem;
 
@@ -28,10 +29,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
 }
 
 /// How long to wait for the end of a run.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct WaitQuery {
     /// A time such as `30s`, `500ms` or `2m`; at most ten minutes.
+    #[param(value_type = Option<String>, example = "30s")]
     #[serde(default, deserialize_with = "duration")]
     pub wait: Option<Duration>,
 }
@@ -52,7 +55,13 @@ mod tests {
     #[test]
     fn a_time_to_wait_is_read_with_its_unit_and_has_a_bound() {
         let wait = |query: &str| serde_html_form::from_str::<WaitQuery>(query).map(|query| query.wait);
-        for (query, time) in [("", None), ("wait=30s", Some(30_000)), ("wait=500ms", Some(500)), ("wait=10m", Some(600_000)), ("wait=0s", Some(0))] {
+        for (query, time) in [
+            ("", None),
+            ("wait=30s", Some(30_000)),
+            ("wait=500ms", Some(500)),
+            ("wait=10m", Some(600_000)),
+            ("wait=0s", Some(0)),
+        ] {
             assert_eq!(wait(query).expect("it is well formed"), time.map(Duration::from_millis), "{query}");
         }
         for wrong in ["wait=", "wait=30", "wait=601s", "wait=-1s", "wait=soon", "wayt=1s"] {

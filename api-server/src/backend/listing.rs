@@ -34,7 +34,9 @@ fn place(text: &str) -> Option<(&str, &str)> {
 }
 
 fn unreadable(text: &str) -> BackendError {
-    BackendError::InvalidRequest(format!("after={text} is not the next of a page: take it from the answer as it stands"))
+    BackendError::InvalidRequest(format!(
+        "after={text} is not the next of a page: take it from the answer as it stands"
+    ))
 }
 
 #[cfg(test)]

@@ -143,7 +143,13 @@ impl Kept {
 
     /// Tells of it from its beginning to its end.
     pub fn watch(self: &Arc<Self>) -> Watch {
-        Watch { known: self.known.subscribe(), reader: self.journal.reader(), kept: self.clone(), phase: None, ended: false }
+        Watch {
+            known: self.known.subscribe(),
+            reader: self.journal.reader(),
+            kept: self.clone(),
+            phase: None,
+            ended: false,
+        }
     }
 }
 
@@ -202,7 +208,8 @@ fn unread(test: &TestCase, verdict: Verdict) -> CaseView {
 
 /// A run that has ended, with what its program wrote.
 fn with_output(run: Run, transcript: Transcript) -> Run {
-    let (stdout, stderr) = (stream(transcript.stdout, run.stdout_truncated), stream(transcript.stderr, run.stderr_truncated));
+    let (stdout, stderr) =
+        (stream(transcript.stdout, run.stdout_truncated), stream(transcript.stderr, run.stderr_truncated));
     let tests = run.tests.map(|tests| {
         let shown = transcript.cases.into_iter().map(Some).chain(std::iter::repeat(None));
         TestsView { cases: tests.cases.into_iter().zip(shown).map(case_with_output).collect(), ..tests }

@@ -7,12 +7,13 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use locus_core::{Assignment, Limits, Run, RunRequest};
-use locus_runner::embedded::Launcher;
 use locus_runner::embedded::InputError;
+use locus_runner::embedded::Launcher;
 use locus_runner::sandbox::SandboxReport;
 use locus_runner::toolchain::{Survey, Toolchain};
 
 use crate::backend::{Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing};
+use crate::callback::Callbacks;
 use crate::gate::Gate;
 use drive::{Driver, Going};
 use kept::{Kept, now};
@@ -32,19 +33,33 @@ pub struct Embedded {
     gate: Gate,
     store: Arc<Store>,
     going: Going,
+    callbacks: Option<Arc<Callbacks>>,
 }
 
 impl Embedded {
     /// This machine with the languages that are found on it.
     #[must_use]
     pub fn new(survey: Survey, launcher: Launcher, gate: Gate) -> Self {
-        Self { survey, launcher: Arc::new(launcher), gate, store: Arc::default(), going: Going::default() }
+        Self {
+            survey,
+            launcher: Arc::new(launcher),
+            gate,
+            store: Arc::default(),
+            going: Going::default(),
+            callbacks: None,
+        }
     }
 
     /// The same machine that keeps other runs after their end.
     #[must_use]
     pub fn keeping(self, bounds: Bounds) -> Self {
         Self { store: Arc::new(Store::new(bounds)), ..self }
+    }
+
+    /// The same machine that tells the callbacks of runs of their ends.
+    #[must_use]
+    pub fn calling(self, callbacks: Arc<Callbacks>) -> Self {
+        Self { callbacks: Some(callbacks), ..self }
     }
 
     /// What stands around a program here.
@@ -68,6 +83,7 @@ impl Embedded {
             ..Run::default()
         };
         let tests = request.tests.clone();
+        let call = self.callbacks.clone().zip(request.callback.clone());
         let assignment = self.assignment(&id, request).await?;
         let run = Run { limits: Some(assignment.limits), ..run };
         let mut driver = None;
@@ -82,6 +98,7 @@ impl Embedded {
                 launcher: self.launcher.clone(),
                 store: self.store.clone(),
                 going: self.going.enter(),
+                call,
             });
             Ok(kept)
         })?;
