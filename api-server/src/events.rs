@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::Client;
-use crate::openapi::RunRefusals;
+use crate::openapi::{ServerSentEvent, WatchRefusals};
 use crate::query::Parameters;
 use crate::stream::{Data, Position, Teller};
 
@@ -47,17 +47,17 @@ pub struct EventsQuery {
     params(
         ("id" = String, Path, description = "The id of the run."),
         EventsQuery,
-        ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]+-[0-9]+-[0-9]+$", example = "2-14-0",
+        ("Last-Event-ID" = Option<String>, Header, pattern = "^([0-9]+-[0-9]+-[0-9]+)?$", example = "2-14-0",
             description = "The id of the last event that came: what lies behind it is told."),
     ),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String,
+        (status = 200, content_type = "text/event-stream", body = ServerSentEvent,
             description = "Server-Sent Events, the data of each one JSON object: `state` (a summary of the run), `stdout` \
                            and `stderr` ({\"text\"} or {\"base64\"}), `caseStarted`, `caseEnded`, `file`, and `finished` \
                            (the run without its output), behind which nothing follows.",
             example = "event: stdout\nid: 0-3-0\ndata: {\"text\":\"42\\n\"}\n\n"),
         (status = 204, description = "All of it was told already."),
-        RunRefusals,
+        WatchRefusals,
     ),
 )]
 pub async fn events(

@@ -10,13 +10,26 @@ use axum::http::{HeaderValue, header};
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoResponses, OpenApi, PartialSchema as _, ToSchema};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::answer::{Output, ProblemBody};
+
+/// A Server-Sent Event of a run, line by line.
+#[derive(Debug, ToSchema)]
+pub struct ServerSentEvent {
+    /// `state`, `stdout`, `stderr`, `caseStarted`, `caseEnded`, `file` or `finished`.
+    pub event: String,
+    /// The place behind it.
+    pub id: String,
+    /// One JSON object.
+    pub data: String,
+}
 
 /// Where the document is.
 pub const DOCUMENT_PATH: &str = "/openapi.json";
@@ -59,10 +72,26 @@ pub fn finished(mut document: Document) -> Document {
     // A server without keys asks for none.
     let none = SecurityRequirement::default();
     document.security = Some(vec![none, SecurityRequirement::new(KEY_SCHEME, Vec::<String>::new())]);
+    if let Some(RefOr::T(Schema::AllOf(case))) = components.schemas.get_mut("CaseView") {
+        // A case that was not run has no end at all; said with "null", it would be no object.
+        let no_end = ObjectBuilder::new().build();
+        let end = AnyOfBuilder::new().item(Ref::from_schema_name("CaseEnd")).item(no_end).build();
+        case.items[0] = RefOr::T(Schema::AnyOf(end));
+    }
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        // What is for readers of the code.
+        let text = operation.description.take().unwrap_or_default();
+        let text = text.split("# Errors").next().unwrap_or_default().trim();
+        operation.description = (!text.is_empty()).then(|| text.to_owned());
+    }
     // The router's mark of a part that may hold slashes is not the document's.
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten()
 }
 
 /// The routes of the document and of its page, whose files are part of the binary.
@@ -104,11 +133,19 @@ const OF_ONE: [Refusal; 4] = [
     (500, "RunnerFailed", "the run can't be read"),
     (503, "Unavailable", "the cluster can't be reached"),
 ];
-const ONCE: [Refusal; 1] = [(
-    422,
-    "IdempotencyKeyReused",
-    "this Idempotency-Key was used for another request: send the same one, or take a new key",
+const POSITION: [Refusal; 1] = [(
+    400,
+    "InvalidPosition",
+    "\"first\" is no such place in the events of a run: send the id of the last event that came",
 )];
+const ONCE: [Refusal; 2] = [
+    (400, "InvalidIdempotencyKey", "an Idempotency-Key is 1 to 255 visible ASCII characters"),
+    (
+        422,
+        "IdempotencyKeyReused",
+        "this Idempotency-Key was used for another request: send the same one, or take a new key",
+    ),
+];
 const INPUT: [Refusal; 2] = [
     (409, "NoInput", "the run is over"),
     (429, "InputFull", "the program does not read its input: at most 1048576 bytes are taken by now, try again"),
@@ -137,6 +174,8 @@ refusals! {
     CreateRefusals: ProblemBody = ANY, OPEN, BODY, TAKING, ONCE;
     /// How routes of one run refuse.
     RunRefusals: ProblemBody = ANY, OPEN, OF_ONE;
+    /// How the events of a run refuse.
+    WatchRefusals: ProblemBody = ANY, OPEN, OF_ONE, POSITION;
     /// How the list of runs refuses.
     ListRefusals: ProblemBody = ANY, OPEN, LISTING;
     /// How the input of a run refuses.
