@@ -110,34 +110,38 @@ impl Callbacks {
     /// This, as a function.
     #[must_use]
     pub fn hook(self: Arc<Self>) -> Hook {
-        Arc::new(move |url, run| {
-            let callbacks = self.clone();
-            async move { callbacks.deliver(&url, &run).await }.boxed()
-        })
+        Arc::new(move |url, run| self.deliver(url, run).boxed())
     }
 
-    /// Tells a URL of a run, several times if need be, and says whether it was told.
-    pub async fn deliver(&self, url: &str, run: &Run) -> bool {
-        let pending = Pending::one_more(&self.pending);
-        let end = if pending.number > PENDING_MAX { Err(Failure::Crowded) } else { self.attempts(url, run).await };
-        self.metrics.callback(match &end {
-            Ok(()) => "delivered",
-            Err(Failure::Refused(_)) => "refused",
-            Err(_) => "failed",
-        });
-        // Where a path or a query leads is the client's own affair, and perhaps its secret.
-        let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-        match &end {
-            Ok(()) => tracing::debug!(run.id = run.id, callback.host = host, "callback delivered"),
-            Err(error) => tracing::warn!(run.id = run.id, callback.host = host, "callback not delivered: {error}"),
+    /// Tells a URL of a run, several times if need be, and says whether it was told. It is pending from now on.
+    pub fn deliver(self: &Arc<Self>, url: String, run: Run) -> impl Future<Output = bool> + Send + 'static {
+        let (callbacks, pending) = (self.clone(), Pending::one_more(&self.pending));
+        async move {
+            let told =
+                if pending.number > PENDING_MAX { Err(Failure::Crowded) } else { callbacks.attempts(&url, &run).await };
+            callbacks.count(&url, &run, &told);
+            told.is_ok()
         }
-        end.is_ok()
     }
 
     /// Waits until none is pending.
     pub async fn idle(&self) {
         // An error would mean that the sender is gone, which is in `self`.
         let _ = self.pending.subscribe().wait_for(|pending| *pending == 0).await;
+    }
+
+    fn count(&self, url: &str, run: &Run, told: &Result<(), Failure>) {
+        self.metrics.callback(match told {
+            Ok(()) => "delivered",
+            Err(Failure::Refused(_)) => "refused",
+            Err(_) => "failed",
+        });
+        // Where a path or a query leads is the client's own affair, and perhaps its secret.
+        let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        match told {
+            Ok(()) => tracing::debug!(run.id = run.id, callback.host = host, "callback delivered"),
+            Err(error) => tracing::warn!(run.id = run.id, callback.host = host, "callback not delivered: {error}"),
+        }
     }
 
     async fn attempts(&self, url: &str, run: &Run) -> Result<(), Failure> {
@@ -175,23 +179,23 @@ impl Callbacks {
 }
 
 /// A callback that is pending, until it is dropped.
-struct Pending<'a> {
-    pending: &'a watch::Sender<usize>,
+struct Pending {
+    pending: watch::Sender<usize>,
     number: usize,
 }
 
-impl<'a> Pending<'a> {
-    fn one_more(pending: &'a watch::Sender<usize>) -> Self {
+impl Pending {
+    fn one_more(pending: &watch::Sender<usize>) -> Self {
         let mut number = 0;
         pending.send_modify(|pending| {
             *pending += 1;
             number = *pending;
         });
-        Self { pending, number }
+        Self { pending: pending.clone(), number }
     }
 }
 
-impl Drop for Pending<'_> {
+impl Drop for Pending {
     fn drop(&mut self) {
         self.pending.send_modify(|pending| *pending -= 1);
     }
@@ -383,9 +387,9 @@ mod tests {
         }
     }
 
-    fn callbacks(allowed: &str) -> Callbacks {
+    fn callbacks(allowed: &str) -> Arc<Callbacks> {
         let allowed = allowed.split_whitespace().map(|network| network.parse().expect("a network")).collect();
-        Callbacks { pauses: &[Duration::ZERO; 3], ..Callbacks::new(allowed, Arc::<Metrics>::default()) }
+        Arc::new(Callbacks { pauses: &[Duration::ZERO; 3], ..Callbacks::new(allowed, Arc::<Metrics>::default()) })
     }
 
     fn run() -> Run {
@@ -420,7 +424,7 @@ mod tests {
     async fn a_run_is_told_and_told_again_where_that_did_not_go_well() {
         let (address, answering) = receiver(vec!["HTTP/1.1 503 Later\r\ncontent-length: 0\r\n\r\n", "", OK]).await;
         let callbacks = callbacks("127.0.0.0/8 ::1/128");
-        assert!(callbacks.deliver(&format!("http://localhost:{}/hook?a=b", address.port()), &run()).await);
+        assert!(callbacks.deliver(format!("http://localhost:{}/hook?a=b", address.port()), run()).await);
         let asked = answering.await.expect("it was asked");
         assert!(asked[2].starts_with("POST /hook?a=b HTTP/1.1\r\n"), "{}", asked[2]);
         for part in ["locus-run-id: r1\r\n", "content-type: application/json\r\n", r#""stdout":"4\n""#] {
@@ -434,7 +438,7 @@ mod tests {
         let (address, answering) =
             receiver(vec!["HTTP/1.1 307 There\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"]).await;
         let callbacks = callbacks("127.0.0.0/8");
-        assert!(!callbacks.deliver(&format!("http://{address}/"), &run()).await);
+        assert!(!callbacks.deliver(format!("http://{address}/"), run()).await);
         assert_eq!(answering.await.expect("it was asked").len(), 1);
     }
 
@@ -442,7 +446,7 @@ mod tests {
     async fn an_answer_without_end_is_not_read() {
         let (address, _answering) =
             receiver(vec!["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"]).await;
-        let delivered = callbacks("127.0.0.0/8").deliver(&format!("http://{address}/"), &run()).await;
+        let delivered = callbacks("127.0.0.0/8").deliver(format!("http://{address}/"), run()).await;
         assert!(delivered);
     }
 
@@ -450,7 +454,7 @@ mod tests {
     async fn a_name_of_this_machine_is_never_dialled() {
         let (address, answering) = receiver(vec![OK]).await;
         let callbacks = callbacks("");
-        assert!(!callbacks.deliver(&format!("http://localhost:{}/", address.port()), &run()).await);
+        assert!(!callbacks.deliver(format!("http://localhost:{}/", address.port()), run()).await);
         assert!(answering.now_or_never().is_none(), "it was dialled");
         assert!(callbacks.metrics.text().contains("callbacks_total{outcome=\"refused\"} 1"));
         callbacks.idle().await;

@@ -31,6 +31,9 @@ pub struct Flags {
     /// Runs that may wait for their turn; further ones are answered 429.
     #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
     pub max_queued: usize,
+    /// Seconds that runs and answers may still take after the server was told to stop.
+    #[arg(long, env = "LOCUS_DRAIN_SECONDS", default_value_t = 30)]
+    pub drain_seconds: u64,
     /// Sandboxes that are held ready for each language from its first run on, with its interpreter where that has a way,
     /// where there is no cluster.
     #[arg(long, env = "LOCUS_WARM", default_value_t = 1)]

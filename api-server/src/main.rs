@@ -25,9 +25,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// How long running requests may go on after the server was told to stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-
 fn main() -> ExitCode {
     // This comes before anything else: a runner is this binary again, and starts with no thread but its own.
     if std::env::args_os().nth(1).is_some_and(|first| first == locus_runner::EMBEDDED_COMMAND) {
@@ -115,36 +112,46 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Serves until a signal comes, and then until the last request is answered, the time is up, or a second one comes.
+/// Serves until a signal comes, and then until the last run has ended and the last request is answered, the time is up, or
+/// a second signal comes.
 async fn serve(
     listener: TcpListener,
     app: App,
     flags: &Flags,
     [interrupt, terminate]: &mut [tokio::signal::unix::Signal; 2],
 ) -> anyhow::Result<()> {
-    let (drain, draining) = tokio::sync::oneshot::channel::<()>();
-    let (routes, callbacks) = (router(app.clone(), flags.origins()), app.callbacks.clone());
+    let (close, closing) = tokio::sync::oneshot::channel::<()>();
     let most = flags.max_connections.get();
-    let mut served = tokio::spawn(async move {
-        answer(listener, routes, most, draining.map(drop)).await;
-        if let Some(callbacks) = callbacks {
-            callbacks.idle().await;
-        }
-    });
+    let mut served = tokio::spawn(answer(listener, router(app.clone(), flags.origins()), most, closing.map(drop)));
     tokio::select! {
         result = &mut served => return Ok(result?),
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    tracing::info!("stopping: no new requests are taken, those that run may end");
+    tracing::info!(runs.going = app.backend.going(), "stopping: no new runs are taken, those that go on may end");
     app.drain();
-    let _ = drain.send(());
-    tokio::select! {
-        result = &mut served => return Ok(result?),
-        () = tokio::time::sleep(DRAIN_TIMEOUT) => tracing::warn!("requests still ran when the time was up"),
-        _ = interrupt.recv() => tracing::warn!("told to stop at once"),
-        _ = terminate.recv() => tracing::warn!("told to stop at once"),
-    }
+    let drained = async {
+        // Until then the runs can still be asked for, over new connections too.
+        app.backend.drained().await;
+        let _ = close.send(());
+        let result = served.await;
+        // One may have been taken just before the first signal.
+        app.backend.drained().await;
+        if let Some(callbacks) = &app.callbacks {
+            callbacks.idle().await;
+        }
+        result
+    };
+    let cut = tokio::select! {
+        result = drained => return Ok(result?),
+        () = tokio::time::sleep(Duration::from_secs(flags.drain_seconds)) => "the time is up",
+        _ = interrupt.recv() => "told to stop at once",
+        _ = terminate.recv() => "told to stop at once",
+    };
+    tracing::error!(
+        runs.cut = app.backend.going(),
+        "stopping although runs, answers or callbacks are not at their end: {cut}"
+    );
     Ok(())
 }
 

@@ -27,29 +27,29 @@ impl Driver {
     /// Takes it there.
     pub async fn run(self) {
         let Self { kept, place, assignment, launcher, store, going, call } = self;
-        let admission = tokio::select! {
+        let result = tokio::select! {
             biased;
-            () = kept.cancelled() => None,
-            admission = place.turn() => Some(admission),
-        };
-        let result = match &admission {
-            None => cancelled(),
-            Some(_) => {
-                kept.start();
-                match launcher.launch(assignment).await {
-                    Ok(run) => follow(&kept, run).await,
-                    Err(error) => broken(&format!("the runner can't be started: {error}")),
-                }
+            () = kept.cancelled() => RunResult::failed(Outcome::Cancelled, "the run was cancelled"),
+            admission = place.turn() => {
+                let result = start(&kept, &launcher, assignment).await;
+                drop(admission);
+                result
             }
         };
-        drop(admission);
         kept.end(result);
         if let Some((callbacks, url)) = call {
-            let run = kept.whole();
-            tokio::spawn(async move { callbacks.deliver(&url, &run).await });
+            tokio::spawn(callbacks.deliver(url, kept.whole()));
         }
         store.ended(&kept);
         drop(going);
+    }
+}
+
+async fn start(kept: &Kept, launcher: &Launcher, assignment: Assignment) -> RunResult {
+    kept.start();
+    match launcher.launch(assignment).await {
+        Ok(run) => follow(kept, run).await,
+        Err(error) => broken(&format!("the runner can't be started: {error}")),
     }
 }
 
@@ -70,10 +70,6 @@ async fn follow(kept: &Kept, mut run: EmbeddedRun) -> RunResult {
             }
         }
     }
-}
-
-fn cancelled() -> RunResult {
-    RunResult::failed(Outcome::Cancelled, "the run was cancelled")
 }
 
 fn broken(error: &str) -> RunResult {

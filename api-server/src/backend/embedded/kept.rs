@@ -13,7 +13,7 @@ use locus_runner::journal::{Journal, Reader};
 use tokio::sync::watch;
 
 use crate::backend::files::returned;
-use crate::backend::{Client, Told, without_half_character};
+use crate::backend::{Client, Order, Told, without_half_character};
 
 /// A run of this machine.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Kept {
     pub digest: Option<String>,
     /// How long it is kept for after its end.
     pub keep: Duration,
+    /// Whether its program may be sent input while it runs.
+    pub interactive: bool,
     tests: Vec<TestCase>,
     journal: Arc<Journal>,
     /// The run without what its program wrote, which the journal holds.
@@ -35,9 +37,19 @@ pub struct Kept {
 
 impl Kept {
     /// A run that waits for its turn.
-    pub fn new(run: Run, client: Client, digest: Option<String>, keep: Duration, tests: Vec<TestCase>) -> Self {
-        let (known, cancelled) = (watch::Sender::new(run), watch::Sender::new(false));
-        Self { client, digest, keep, tests, journal: Journal::new(), known, stdin: watch::Sender::new(None), cancelled }
+    pub fn new(run: Run, order: Order) -> Self {
+        let Order { request, client, once, keep_seconds } = order;
+        Self {
+            client,
+            digest: once.map(|once| once.digest),
+            keep: Duration::from_secs(keep_seconds.into()),
+            interactive: request.interactive,
+            tests: request.tests,
+            journal: Journal::new(),
+            known: watch::Sender::new(run),
+            stdin: watch::Sender::new(None),
+            cancelled: watch::Sender::new(false),
+        }
     }
 
     /// Keeps an event. The end is [`Self::end`]'s.
@@ -104,11 +116,6 @@ impl Kept {
     /// Waits for its end.
     pub async fn ended(&self) {
         let _ = self.known.subscribe().wait_for(Run::is_over).await;
-    }
-
-    /// Whether it has ended.
-    pub fn is_over(&self) -> bool {
-        self.known.borrow().is_over()
     }
 
     /// Its id.

@@ -1,7 +1,6 @@
 //! Programs run on this machine, each in a process of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -69,37 +68,28 @@ impl Embedded {
     }
 
     async fn take(&self, order: Order) -> Result<Taken, BackendError> {
-        let Order { request, client, once, keep_seconds } = order;
-        let (id, digest) = match once {
-            Some(once) => (once.id, Some(once.digest)),
-            None => (format!("run-{}", uuid::Uuid::new_v4()), None),
+        let id = match &order.once {
+            Some(once) => once.id.clone(),
+            None => format!("run-{}", uuid::Uuid::new_v4()),
         };
+        let digest = order.once.as_ref().map(|once| once.digest.clone());
+        let assignment = self.assignment(&id, order.request.clone()).await?;
         let run = Run {
             id: id.clone(),
-            language: request.language.clone(),
-            labels: request.labels.clone(),
+            language: order.request.language.clone(),
+            labels: order.request.labels.clone(),
             reason: "Queued".to_owned(),
             created_at: now(),
+            limits: Some(assignment.limits),
             ..Run::default()
         };
-        let tests = request.tests.clone();
-        let call = self.callbacks.clone().zip(request.callback.clone());
-        let assignment = self.assignment(&id, request).await?;
-        let run = Run { limits: Some(assignment.limits), ..run };
+        let call = self.callbacks.clone().zip(order.request.callback.clone());
         let mut driver = None;
         let (kept, is_new) = self.store.insert(&id, || {
             let place = self.gate.place()?;
-            let keep = Duration::from_secs(keep_seconds.into());
-            let kept = Arc::new(Kept::new(run, client, digest.clone(), keep, tests));
-            driver = Some(Driver {
-                kept: kept.clone(),
-                place,
-                assignment,
-                launcher: self.launcher.clone(),
-                store: self.store.clone(),
-                going: self.going.enter(),
-                call,
-            });
+            let kept = Arc::new(Kept::new(run, order));
+            let (launcher, store, going) = (self.launcher.clone(), self.store.clone(), self.going.enter());
+            driver = Some(Driver { kept: kept.clone(), place, assignment, launcher, store, going, call });
             Ok(kept)
         })?;
         if kept.digest != digest {
@@ -192,6 +182,9 @@ impl Backend for Embedded {
     fn stdin<'a>(&'a self, client: &'a Client, id: &'a str, input: Input) -> BoxFuture<'a, Result<u64, BackendError>> {
         Box::pin(async move {
             let kept = self.store.get(client, id)?;
+            if !kept.interactive {
+                return Err(refused(InputError::NotInteractive));
+            }
             let stdin = kept.stdin().await.ok_or(InputError::Over).map_err(refused)?;
             stdin.send(&input.data, input.at, input.end).map_err(refused)
         })
