@@ -158,6 +158,10 @@ pub struct Contents(String);
 
 /// The keys of a text; one that was known before goes on counting where it was.
 fn parse(text: &str, before: &HashMap<Sha256Digest, Arc<Key>>) -> Result<HashMap<Sha256Digest, Arc<Key>>, String> {
+    // Before any message repeats it.
+    if text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).any(is_key) {
+        return Err("a key itself stands in it: take another one, and write down its sha256 alone".to_owned());
+    }
     let File { keys } = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     let mut known: HashMap<Sha256Digest, Arc<Key>> = HashMap::new();
     for Entry { name, sha256, requests_per_minute, concurrent_runs } in keys {
@@ -188,6 +192,12 @@ fn parse(text: &str, before: &HashMap<Sha256Digest, Arc<Key>>) -> Result<HashMap
         }
     }
     Ok(known)
+}
+
+/// Whether a word has the form of a key that [`generate`] makes.
+fn is_key(word: &str) -> bool {
+    let random = word.strip_prefix(PREFIX).and_then(|random| URL_SAFE_NO_PAD.decode(random).ok());
+    random.is_some_and(|random| random.len() == KEY_BYTES)
 }
 
 fn digest(hex: &str) -> Option<Sha256Digest> {
@@ -276,7 +286,13 @@ mod tests {
 
     #[test]
     fn a_secret_in_the_wrong_place_is_not_repeated() {
-        let error = parse("keys: [{name: a, sha256: locus_secret}]", &HashMap::new()).expect_err("no hash");
+        let told = generate("a").expect("a name");
+        let key = told.lines().map(str::trim).find(|line| line.starts_with(PREFIX)).expect("the key");
+        for text in [format!("keys: [{{name: a, sha256: {key}}}]"), format!("keys: [\"{key}\"]"), format!("{key}: 1")] {
+            let error = parse(&text, &HashMap::new()).expect_err("no hash");
+            assert!(error.contains("stands in it") && !error.contains(PREFIX), "{error}");
+        }
+        let error = parse("keys: [{name: a, sha256: secret}]", &HashMap::new()).expect_err("no hash");
         assert!(!error.contains("secret"), "{error}");
     }
 
