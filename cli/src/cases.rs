@@ -158,11 +158,11 @@ mod tests {
         assert_data_eq!(
             plain(&report(&vec![test; 4], &run)),
             str![[r#"
-     TEST     VERDICT               TIME     MEMORY
-✓    adds     passed                0.01 s   9.0 MiB
-✗    2        wrong output          0.01 s   9.0 MiB
-✗    breaks   failed: NonZeroExit   0.01 s   9.0 MiB
--    late     not run
+    TEST     VERDICT               TIME     MEMORY
+✓   adds     passed                0.01 s   9.0 MiB
+✗   2        wrong output          0.01 s   9.0 MiB
+✗   breaks   failed: NonZeroExit   0.01 s   9.0 MiB
+-   late     not run
 
 2 - expected, + printed
 - 4

@@ -24,7 +24,7 @@ fn a_programs_exit_code_is_the_commands() {
         let folder = Folder::with(&[("main.py", code)]);
         let ended = end(&mut folder.locus(&format!("run main.py {flags}")));
         assert_eq!(ended.code, expected, "{code}: {}", ended.stderr);
-        assert_eq!(ended.stderr.contains(reason), true, "{code}: {}", ended.stderr);
+        assert!(ended.stderr.contains(reason), "{code}: {}", ended.stderr);
         assert!(expected != 0 || ended.stderr.is_empty(), "{}", ended.stderr);
     }
 }

@@ -25,7 +25,7 @@ fn each_shell_gets_its_completions() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ended = end(locus().args(["completions", shell]));
         assert_eq!(ended.code, 0, "{}", ended.stderr);
-        assert!(["locus", "run", "--stdin-file"].iter().all(|word| ended.text().contains(word)), "{shell}");
+        assert!(["locus", "run", "stdin-file"].iter().all(|word| ended.text().contains(word)), "{shell}");
     }
     let bash = end(locus().args(["completions", "bash"])).stdout;
     let checked = end_with_input(std::process::Command::new("bash").arg("-n"), &bash);
@@ -45,7 +45,7 @@ fn a_command_line_that_can_not_be_is_refused_with_what_to_do() {
     folder.write("raw.txt", b"\xff");
     for (arguments, parts) in [
         ("", &["Usage", "run"][..]),
-        ("rnu a.py", &["rnu", "run"]),
+        ("rum a.py", &["rum", "'run'"]),
         ("run", &["FILE"]),
         ("run missing.py", &["missing.py", "can't be read"]),
         ("run lib", &["lib", "folder"]),

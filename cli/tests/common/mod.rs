@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -78,14 +79,20 @@ impl Ended {
     }
 }
 
+/// The longest that a command takes in a test.
+const BOUND: Duration = Duration::from_secs(120);
+
 pub fn end(command: &mut Command) -> Ended {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    ended(command.spawn().expect("it starts").wait_with_output().expect("it ends"))
+    let child = command.spawn().expect("it starts");
+    let _guard = Guard::over(&child);
+    ended(child.wait_with_output().expect("it ends"))
 }
 
 pub fn end_with_input(command: &mut Command, input: &[u8]) -> Ended {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
+    let _guard = Guard::over(&child);
     child.stdin.take().expect("a pipe").write_all(input).expect("it is read");
     ended(child.wait_with_output().expect("it ends"))
 }
@@ -96,17 +103,37 @@ fn ended(output: Output) -> Ended {
     Ended { code, stdout: output.stdout, stderr }
 }
 
+/// Kills a command that has not ended in time, so that its test fails and does not hang.
+struct Guard {
+    _over: Sender<()>,
+}
+
+impl Guard {
+    fn over(child: &Child) -> Self {
+        let (over, told) = channel::<()>();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            if told.recv_timeout(BOUND) == Err(RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-s", "KILL", &id]).status();
+            }
+        });
+        Self { _over: over }
+    }
+}
+
 /// A command that goes on; it is killed when it is dropped.
 pub struct Going {
     pub child: Child,
     stdout: BufReader<std::process::ChildStdout>,
+    _guard: Guard,
 }
 
 impl Going {
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self { child, stdout }
+        let guard = Guard::over(&child);
+        Self { child, stdout, _guard: guard }
     }
 
     /// The next line that it writes.
