@@ -55,7 +55,7 @@ pub fn trials(base: &Base) -> Vec<Trial> {
 fn trial(name: &'static str, test: Test, base: Base) -> Trial {
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let told = runtime.block_on(tokio::time::timeout(BOUND, test(Api::new(&base))));
+        let told = runtime.block_on(async { tokio::time::timeout(BOUND, test(Api::new(&base))).await });
         told.map_err(|_| Failed::from(format!("it has not ended within {} s", BOUND.as_secs())))
     })
 }
