@@ -28,7 +28,8 @@ pub struct Flags {
     /// Runs at one time [default: embedded: the number of cores, cluster: 64].
     #[arg(long, env = "LOCUS_MAX_CONCURRENT", value_parser = at_least_one)]
     pub max_concurrent: Option<usize>,
-    /// Runs that may wait for their turn; further ones are answered 429.
+    /// Runs that may wait for their turn; further ones are answered 429. On a cluster the operator says which ones wait, and
+    /// this and the number above bound together those of this server that have not ended.
     #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
     pub max_queued: usize,
     /// Seconds that runs and answers may still take after the server was told to stop.
@@ -66,6 +67,13 @@ pub struct Flags {
     /// Connections at one time; further ones wait for another one to end.
     #[arg(long, env = "LOCUS_MAX_CONNECTIONS", default_value_t = NonZeroU32::new(512).expect("it is not 0"))]
     pub max_connections: NonZeroU32,
+    /// The namespace of the pods that runs on a cluster take place in.
+    #[arg(long, env = "LOCUS_RUN_NAMESPACE", default_value = "locus-runs")]
+    pub run_namespace: String,
+    /// The private key (PKCS#8 PEM) that this server shows runners on a cluster to follow runs live and to pass input on; its
+    /// public half is one of the operator's reader keys [default: none, and output comes at the end of a run].
+    #[arg(long, env = "LOCUS_READER_KEY_FILE")]
+    pub reader_key_file: Option<PathBuf>,
 }
 
 /// Something else than serving.

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use futures::FutureExt as _;
 use locus_api_server::app::{App, router};
+use locus_api_server::backend::cluster::{Cluster, Settings, read_key};
 use locus_api_server::backend::embedded::Embedded;
 use locus_api_server::banner::{banner, languages};
 use locus_api_server::callback::Callbacks;
@@ -81,7 +82,19 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
             if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }
         }
         BackendKind::Cluster => {
-            anyhow::bail!("no cluster: use --backend embedded")
+            let reader_key = flags.reader_key_file.as_deref().map(read_key).transpose()?;
+            let settings = Settings {
+                namespace: flags.namespace.clone(),
+                run_namespace: flags.run_namespace.clone(),
+                unfinished: flags.concurrent().saturating_add(flags.max_queued),
+                reader_key,
+                ..Settings::default()
+            };
+            let cluster = Cluster::connect(settings)
+                .await
+                .context("no cluster: set KUBECONFIG, run inside one, or use --backend embedded")?;
+            say(&banner(None, address));
+            App::new(Arc::new(cluster))
         }
     };
     let app = app.with_clients(clients).with_callbacks(callbacks);

@@ -8,7 +8,6 @@ use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-#[cfg(any())]
 pub mod cluster;
 pub mod embedded;
 pub mod files;
