@@ -88,6 +88,7 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
                 run_namespace: flags.run_namespace.clone(),
                 unfinished: flags.concurrent().saturating_add(flags.max_queued),
                 reader_key,
+                callback: Some(callbacks.clone().hook()),
                 ..Settings::default()
             };
             let cluster = Cluster::connect(settings)

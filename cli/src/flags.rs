@@ -44,6 +44,10 @@ pub struct PlaceFlags {
     /// A namespace on the cluster.
     #[arg(long, short, global = true, value_name = "NAME")]
     pub namespace: Option<String>,
+    /// The key that runners on the cluster know front doors by, for output as it is written and for input; without it,
+    /// output comes at the end.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "server")]
+    pub reader_key_file: Option<PathBuf>,
     /// Run on this machine although it can't keep programs apart from itself well enough for strangers' code.
     #[arg(long, global = true)]
     pub allow_weak_sandbox: bool,

@@ -2,12 +2,15 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use locus_api_server::app::{App, router};
+use locus_api_server::backend::Backend as _;
+use locus_api_server::backend::cluster::{Cluster, Settings, read_key};
 use locus_api_server::backend::embedded::Embedded;
 use locus_api_server::gate::Gate;
 use locus_core::Network;
@@ -20,6 +23,9 @@ use uuid::Uuid;
 use crate::client::{Client, api_key};
 use crate::flags::PlaceFlags;
 use crate::trouble::Trouble;
+
+/// How long a cluster may take to list its CodeRuns and languages.
+const CLUSTER_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Where programs run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +81,7 @@ impl Place {
     pub async fn open(&self, flags: &PlaceFlags) -> Result<Client, Trouble> {
         match self {
             Self::Server(server) => Client::new(server, api_key(flags.api_key_file.as_deref())?.as_deref()),
-            Self::Cluster => Err(Trouble::NoPlace("no cluster".to_owned())),
+            Self::Cluster => serve(App::new(Arc::new(cluster(flags).await?))).await,
             Self::Here => serve(App::new(Arc::new(this_machine(flags.allow_weak_sandbox).await?))).await,
         }
     }
@@ -91,6 +97,33 @@ async fn this_machine(weak_will_do: bool) -> Result<Embedded, Trouble> {
     }
     // There is one run at a time, and nothing that comes after it.
     Ok(Embedded::new(survey, launcher.warm(0), Gate::new(1, 1)))
+}
+
+/// The cluster, once it has told what there is.
+async fn cluster(flags: &PlaceFlags) -> Result<Cluster, Trouble> {
+    let none = |error: &dyn std::fmt::Display| {
+        Trouble::NoPlace(format!("no cluster: {error}; set KUBECONFIG, or name one with --kubeconfig or --context"))
+    };
+    let settings = Settings {
+        kubeconfig: flags.kubeconfig.clone(),
+        context: flags.context.clone(),
+        namespace: flags.namespace.clone(),
+        reader_key: flags.reader_key_file.as_deref().map(read_key).transpose().map_err(|error| none(&format!("{error:#}")))?,
+        // Whoever has rights of their own on CodeRuns sees those of others as well.
+        everything: true,
+        ..Settings::default()
+    };
+    let cluster = Cluster::connect(settings).await.map_err(|error| none(&format!("{error:#}")))?;
+    let began = Instant::now();
+    while let Err(error) = cluster.ready() {
+        if began.elapsed() > CLUSTER_PATIENCE {
+            return Err(Trouble::NoPlace(format!(
+                "{error}: does the cluster answer (`kubectl get coderuns`), is Locus installed on it, and may you list CodeRuns?"
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(cluster)
 }
 
 /// Serves to this process alone: whoever else can reach the port does not know the key.
