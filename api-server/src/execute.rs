@@ -5,15 +5,25 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use locus_core::{Outcome, Run, view};
+use locus_core::{Outcome, Run, RunRequest, view};
 
 use crate::answer::{Output, Problem};
 use crate::app::App;
 use crate::backend::{Client, Order};
 use crate::body;
+use crate::openapi::ExecuteRefusals;
 use crate::taking::{CancelOnDrop, take};
 
 /// Runs a program and waits for it. Nothing is kept of it behind the answer.
+#[utoipa::path(
+    post, path = "/execute", tag = "execute", operation_id = "execute",
+    request_body(content = RunRequest, example = json!({"language": "python", "code": "print(6 * 7)"})),
+    responses(
+        (status = 200, description = "What the program wrote, whatever it did.", body = Output,
+            example = json!({"stdout": "42\n", "stderr": "", "error": ""})),
+        ExecuteRefusals,
+    ),
+)]
 pub async fn execute(State(app): State<App>, Extension(client): Extension<Client>, body: Body) -> Response {
     let request = match body::read(body).await {
         Ok((request, _)) => request,
@@ -35,7 +45,8 @@ pub async fn execute(State(app): State<App>, Extension(client): Extension<Client
 
 async fn run(app: &App, order: Order) -> Result<Run, Problem> {
     let client = order.client.clone();
-    let id = take(app, order).await?.run.id;
+    let (taken, _running) = take(app, order).await?;
+    let id = taken.run.id;
     let guard = CancelOnDrop::new(app, &client, &id);
     let run = app.backend.wait(&client, &id).await?;
     guard.disarm();

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use utoipa::IntoParams;
 
 use crate::answer::Problem;
 
@@ -28,10 +29,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
 }
 
 /// How long to wait for the end of a run.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct WaitQuery {
     /// A time such as `30s`, `500ms` or `2m`; at most ten minutes.
+    #[param(value_type = Option<String>, example = "30s")]
     #[serde(default, deserialize_with = "duration")]
     pub wait: Option<Duration>,
 }

@@ -23,6 +23,7 @@ pub const LABELS_MAX: usize = 16;
 
 /// One run, as a client asks for it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunRequest {
     /// Language id, alias, or `id@version`.
@@ -73,6 +74,7 @@ const fn is_false(value: &bool) -> bool {
 
 /// A file of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SourceFile {
     /// Path below the work folder: relative, without `.` and `..`.
@@ -86,6 +88,7 @@ pub struct SourceFile {
 
 /// How a file's content is written in JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// Text as it is.
@@ -97,6 +100,7 @@ pub enum Encoding {
 
 /// An environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnvVar {
     /// The variable's name.

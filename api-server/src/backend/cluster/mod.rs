@@ -5,12 +5,13 @@
 //! [`runner`] in [`lines`], each event [`once`], and by [`replay`] where no runner can be asked. [`input`] and [`cancel`] are
 //! what a client may do to a run that goes on; [`callbacks`] tell of its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client as KubeClient, Config};
 use locus_core::Run;
 use locus_core::token::TokenSigner;
@@ -44,6 +45,10 @@ pub use runner::Route;
 /// How a cluster is used.
 #[derive(Clone)]
 pub struct Settings {
+    /// The kubeconfig, where it is not the usual one.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig, where it is not the current one.
+    pub context: Option<String>,
     /// The namespace of the `CodeRun`s; none for that of the kubeconfig or the service account.
     pub namespace: Option<String>,
     /// The namespace of the pods that runs take place in.
@@ -61,6 +66,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            kubeconfig: None,
+            context: None,
             namespace: None,
             run_namespace: "locus-runs".to_owned(),
             unfinished: 320,
@@ -84,7 +91,7 @@ impl Cluster {
     /// # Errors
     /// No cluster is configured.
     pub async fn connect(settings: Settings) -> anyhow::Result<Self> {
-        let config = Config::infer().await?;
+        let config = config(&settings).await?;
         let settings = Settings {
             namespace: Some(settings.namespace.unwrap_or_else(|| config.default_namespace.clone())),
             ..settings
@@ -139,6 +146,16 @@ pub fn read_key(path: &Path) -> anyhow::Result<TokenSigner> {
     let context = || format!("reader key {}", path.display());
     let pem = std::fs::read_to_string(path).with_context(context)?;
     TokenSigner::from_pem(&pem).with_context(context)
+}
+
+/// How the cluster is reached.
+async fn config(settings: &Settings) -> anyhow::Result<Config> {
+    if settings.kubeconfig.is_none() && settings.context.is_none() {
+        return Ok(Config::infer().await?);
+    }
+    let kubeconfig = settings.kubeconfig.as_ref().map_or_else(Kubeconfig::read, Kubeconfig::read_from)?;
+    let options = KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
+    Ok(Config::from_custom_kubeconfig(kubeconfig, &options).await?)
 }
 
 impl Backend for Cluster {
