@@ -79,8 +79,8 @@ async fn half_open_clients_by_hundreds_leave_the_server_answering() {
 async fn bodies_that_are_kept_waiting_do_not_fill_the_memory() {
     let server = Server::start(&[]);
     let before = resident_bytes(&server);
-    let head = format!("POST /execute HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 1 << 20);
-    let most = [head.as_bytes(), &vec![b' '; 1_000_000]].concat();
+    let begin = format!("POST /execute HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 1 << 20);
+    let most = [begin.as_bytes(), &vec![b' '; 1_000_000]].concat();
     // Some are answered while they still send.
     let held: Vec<TcpStream> = (0..200)
         .map(|_| {
@@ -291,7 +291,7 @@ async fn a_callback_is_sent_the_run_and_the_server_waits_for_it() {
     let request = json!({"language": "python", "code": "print(6 * 7)", "callback": url});
     let taken = ask(&server, Method::POST, "/api/v1/runs", &[], request.to_string()).await;
     assert_eq!(taken.status, StatusCode::ACCEPTED, "{taken:?}");
-    let received = tokio::task::spawn_blocking(move || {
+    let asked = tokio::task::spawn_blocking(move || {
         let (mut stream, _) = receiver.accept().expect("it is called");
         let (mut request, mut bytes) = (String::new(), [0; 4096]);
         while !request.ends_with('}') {
@@ -301,7 +301,7 @@ async fn a_callback_is_sent_the_run_and_the_server_waits_for_it() {
         // The server is told to stop, and waits.
         (stream, request)
     });
-    let (mut stream, request) = received.await.expect("it is received");
+    let (mut stream, request) = asked.await.expect("it is received");
     let id = taken.json()["id"].as_str().expect("an id").to_owned();
     let (head, body) = request.split_once("\r\n\r\n").expect("a head");
     assert!(
