@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -200,6 +200,23 @@ async fn with_keys_runs_are_for_those_who_have_one() {
 }
 
 #[tokio::test]
+async fn a_page_of_elsewhere_may_read_that_it_has_no_key() {
+    let (_, file) = with_keys("");
+    let path = file.path().to_str().expect("text");
+    let server = Server::start(&["--api-keys", path, "--cors-origin", "https://a.example"]);
+    let answer = ask(&server, Method::GET, "/api/v1/runs", &[("origin", "https://a.example")], "").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.headers["access-control-allow-origin"], "https://a.example");
+    let preflight = [
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "authorization"),
+    ];
+    let answer = ask(&server, Method::OPTIONS, "/api/v1/runs", &preflight, "").await;
+    assert_eq!(answer.status, StatusCode::OK, "a browser asks first, and without the key");
+}
+
+#[tokio::test]
 async fn a_client_sees_its_own_runs_alone() {
     let (server, _file) = with_keys("");
     let program = python("print(1)").to_string();
@@ -329,4 +346,39 @@ fn keys_that_can_not_be_used_are_no_start() {
     };
     assert!(start(file.path().to_str().expect("text")).contains("keygen"));
     assert!(start("/nowhere").contains("--api-keys"));
+}
+
+#[test]
+fn a_key_is_made_with_a_word_and_a_server_for_all_says_loudly_that_it_asks_for_none() {
+    let server = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_locus-api-server"));
+        command.args(arguments);
+        command
+    };
+    let made = server(&["keygen", "--name", "ci"]).output().expect("it starts");
+    let told = String::from_utf8_lossy(&made.stdout);
+    assert!(made.status.success() && told.contains("  locus_") && told.contains("- name: ci\n"), "{told}");
+    assert!(!server(&["keygen", "--name", "-"]).status().expect("it starts").success());
+
+    let mut child = server(&["--listen", "0.0.0.0:0"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = std::io::BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let said: Vec<String> =
+        lines.map(|line| line.expect("text")).take_while(|line| !line.contains("\"serving\"")).collect();
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let warnings: Vec<_> = said.iter().filter(|line| line.contains("WARN") && line.contains("--api-keys")).collect();
+    assert_eq!(warnings.len(), 1, "{said:?}");
+}
+
+#[test]
+fn a_head_without_end_is_refused() {
+    let server = Server::start(&[]);
+    let mut stream = connect(server.address, b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ");
+    let _ = stream.write_all(&vec![b'x'; 200_000]);
+    let (said, _) = until_closed(stream);
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431 "), "{said}");
 }
