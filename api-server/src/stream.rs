@@ -410,13 +410,13 @@ mod tests {
     }
 
     /// What is told, with output that is cut in other places.
-    fn recut(told: &[Told], cut: &Index) -> Vec<Told> {
+    fn recut(told: &[Told], cut: Index) -> Vec<Told> {
         let mut pieces: Vec<Told> = Vec::new();
         for told in told.iter().cloned() {
             match (pieces.last_mut(), &told) {
                 (Some(Told::Event(Event::Stdout { data })), Told::Event(Event::Stdout { data: more }))
                 | (Some(Told::Event(Event::Stderr { data })), Told::Event(Event::Stderr { data: more })) => {
-                    data.extend(more)
+                    data.extend(more);
                 }
                 _ => pieces.push(told),
             }
@@ -481,7 +481,7 @@ mod tests {
             for (place, (position, _)) in all.iter().enumerate() {
                 prop_assert_eq!(position.to_string().parse::<Position>(), Ok(*position));
                 let mut teller = Teller::from(*position);
-                let rest: Vec<_> = recut(&told, &cut).into_iter().flat_map(|told| teller.tell(told)).collect();
+                let rest: Vec<_> = recut(&told, cut).into_iter().flat_map(|told| teller.tell(told)).collect();
                 let (head, tail) = (folded(&all[..=place]), folded(&rest));
                 let both = folded(all[..=place].iter().chain(&rest));
                 prop_assert_eq!((&both.0, &both.1, &both.2), (&stdout, &stderr, &marks), "{} and {:?}", position, tail);
