@@ -97,6 +97,7 @@ pub async fn read(body: Body) -> Result<(RunRequest, Bytes), Problem> {
     let bytes = bytes(body, BODY_BYTES_MAX).await?;
     let request: RunRequest = parse(&bytes)?;
     check_limits(&request.limits).map_err(BodyError::Limits)?;
+    request.check_sizes().map_err(|error| BodyError::Limits(error.to_string()))?;
     Ok((request, bytes))
 }
 

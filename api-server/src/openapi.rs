@@ -129,6 +129,7 @@ const TAKING: [Refusal; 9] = [
     (503, "Draining", "the server is shutting down"),
     (503, "Unavailable", "the cluster can't be reached"),
 ];
+const WAITING: [Refusal; 1] = [(504, "NoResult", "the run has no result after 1200 s and was given up")];
 const OF_ONE: [Refusal; 4] = [
     (400, "InvalidRequest", "the query can't be understood"),
     (404, "NotFound", "there is no run \"run-1\": it was never taken, or its time is over"),
@@ -171,7 +172,7 @@ macro_rules! refusals {
 
 refusals! {
     /// How `POST /execute` refuses.
-    ExecuteRefusals: Output = ANY, OPEN, BODY, TAKING;
+    ExecuteRefusals: Output = ANY, OPEN, BODY, TAKING, WAITING;
     /// How `POST /api/v1/runs` refuses.
     CreateRefusals: ProblemBody = ANY, OPEN, BODY, TAKING, ONCE;
     /// How routes of one run refuse.
