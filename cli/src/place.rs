@@ -108,7 +108,12 @@ async fn cluster(flags: &PlaceFlags) -> Result<Cluster, Trouble> {
         kubeconfig: flags.kubeconfig.clone(),
         context: flags.context.clone(),
         namespace: flags.namespace.clone(),
-        reader_key: flags.reader_key_file.as_deref().map(read_key).transpose().map_err(|error| none(&format!("{error:#}")))?,
+        reader_key: flags
+            .reader_key_file
+            .as_deref()
+            .map(read_key)
+            .transpose()
+            .map_err(|error| none(&format!("{error:#}")))?,
         // Whoever has rights of their own on CodeRuns sees those of others as well.
         everything: true,
         ..Settings::default()
