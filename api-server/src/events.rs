@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::Client;
 use crate::openapi::{ServerSentEvent, WatchRefusals};
-use crate::query::Parameters;
+use crate::query::{Parameters, Path};
 use crate::stream::{Data, Position, Teller};
 
 /// The id of the last event that came.

@@ -1,4 +1,4 @@
-//! What stands behind the `?` of a path.
+//! What stands in a path and behind its `?`.
 
 use std::time::Duration;
 
@@ -25,6 +25,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
         serde_html_form::from_str(parts.uri.query().unwrap_or_default()).map(Self).map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", format!("the query can't be understood: {error}"))
         })
+    }
+}
+
+/// What stands in a path; what can't be read there is at no path.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        read.map(|path| Self(path.0))
+            .map_err(|_| Problem::new(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path"))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -20,7 +20,7 @@ use crate::body;
 use crate::keys::Running;
 use crate::metrics::RunTimer;
 use crate::openapi::{CreateRefusals, ListRefusals, RunRefusals};
-use crate::query::{Parameters, WaitQuery};
+use crate::query::{Parameters, Path, WaitQuery};
 use crate::taking::{CancelOnDrop, take};
 
 /// The path of runs.

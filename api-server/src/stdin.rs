@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::backend::{BackendError, Client, Input};
 use crate::body;
 use crate::openapi::{InputRefusals, SocketRefusals};
-use crate::query::Parameters;
+use crate::query::{Parameters, Path};
 
 /// The most bytes of one piece.
 const PIECE_BYTES_MAX: usize = 64 << 10;

@@ -52,30 +52,30 @@ fn row(index: usize, case: &CaseView) -> Vec<String> {
 }
 
 fn details(name: &str, case: &CaseView, test: &TestCase) -> String {
-    let mut text = String::new();
+    let mut shown = String::new();
     match (case.verdict, &test.expected_stdout) {
         (Verdict::WrongOutput, Some(expected)) => {
-            let _ = writeln!(text, "\n{} {} expected, {} printed", styled(STRONG, name), minus("-"), plus("+"));
+            let _ = writeln!(shown, "\n{} {} expected, {} printed", styled(STRONG, name), minus("-"), plus("+"));
             match &case.stdout {
-                Some(stdout) => text += &diff(expected, stdout),
-                None => text += "  what it printed is not UTF-8 text\n",
+                Some(stdout) => shown += &diff(expected, stdout),
+                None => shown += "  what it printed is not UTF-8 text\n",
             }
             if case.truncated {
-                text += "  what it printed was cut\n";
+                shown += "  what it printed was cut\n";
             }
         }
         (Verdict::Failed, _) => {
             let error = case.end.as_ref().map(|end| end.error.as_str()).unwrap_or_default();
-            let _ = writeln!(text, "\n{} {}", styled(STRONG, name), one_line(error));
+            let _ = writeln!(shown, "\n{} {}", styled(STRONG, name), one_line(error));
             let lines: Vec<_> = case.stderr.iter().flat_map(|stderr| stderr.lines()).collect();
             // What a program says last is what ended it.
             for line in &lines[lines.len().saturating_sub(LINES_MAX)..] {
-                let _ = writeln!(text, "  {}", one_line(line));
+                let _ = writeln!(shown, "  {}", one_line(line));
             }
         }
         _ => {}
     }
-    text
+    shown
 }
 
 fn minus(text: &str) -> String {
@@ -157,7 +157,7 @@ mod tests {
         let run = Run { tests: Some(TestsView { passed: 1, total: 4, cases }), ..Run::default() };
         assert_data_eq!(
             plain(&report(&vec![test; 4], &run)),
-            str![[r#"
+            str![[r"
     TEST     VERDICT               TIME     MEMORY
 ✓   adds     passed                0.01 s   9.0 MiB
 ✗   2        wrong output          0.01 s   9.0 MiB
@@ -174,7 +174,7 @@ breaks it exited with status 1
 
 1 of 4 tests passed
 
-"#]]
+"]]
         );
     }
 
@@ -182,14 +182,14 @@ breaks it exited with status 1
     fn a_diff_shows_what_can_not_be_seen() {
         assert_data_eq!(
             plain(&diff("a\nb\nc", "a\nb\r\nc\n")),
-            str![[r#"
+            str![[r"
   a
 - b
 - c (no line break)
 + b␍
 + c
 
-"#]]
+"]]
         );
     }
 

@@ -64,13 +64,11 @@ impl<'a> Follower<'a> {
     /// The run is not there, or its server has been away for too long.
     pub async fn next(&mut self) -> Result<Heard, Trouble> {
         loop {
-            let events = match &mut self.events {
-                Some(events) => events,
-                None => {
-                    let response = self.client.events(self.id, &self.position).await?;
-                    self.events.insert(Box::pin(response.bytes_stream().eventsource()))
-                }
-            };
+            if self.events.is_none() {
+                let response = self.client.events(self.id, &self.position).await?;
+                self.events = Some(Box::pin(response.bytes_stream().eventsource()));
+            }
+            let Some(events) = &mut self.events else { continue };
             match events.next().await {
                 Some(Ok(event)) => {
                     let heard = self.read(&event)?;

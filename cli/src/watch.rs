@@ -44,14 +44,13 @@ pub async fn watch(client: &Client, flags: &RunFlags, stop: &mut Stop) -> Result
         if stop.is_asked() {
             return Ok(CANCELLED);
         }
-        let path = match changed {
-            Some(path) => path,
-            None => {
-                say(&styled(FAINT, "locus: waiting for a change"));
-                tokio::select! {
-                    path = files.changed() => path,
-                    () = stop.asked() => return Ok(CANCELLED),
-                }
+        let path = if let Some(path) = changed {
+            path
+        } else {
+            say(&styled(FAINT, "locus: waiting for a change"));
+            tokio::select! {
+                path = files.changed() => path,
+                () = stop.asked() => return Ok(CANCELLED),
             }
         };
         say(&styled(FAINT, &format!("locus: {} has changed", path.display())));

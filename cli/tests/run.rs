@@ -158,7 +158,7 @@ fn tests_are_judged_and_shown_in_a_table() {
     let shown: String = ended.text().lines().map(without_figures).collect();
     assert_data_eq!(
         shown,
-        str![[r#"
+        str![[r"
     TEST       VERDICT               TIME     MEMORY
 ✓   doubles    passed
 ✗   is wrong   wrong output
@@ -175,7 +175,7 @@ breaks [..]
 
 1 of 3 tests passed
 
-"#]]
+"]]
     );
     folder.write("cases.yaml", r#"[{"stdin": "2", "expectedStdout": "4"}]"#);
     let ended = end(&mut folder.locus("run main.py --tests cases.yaml"));
