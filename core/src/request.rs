@@ -491,7 +491,7 @@ mod tests {
 
     #[test]
     fn what_a_code_run_has_no_room_for_is_refused() {
-        let test = |change: fn(&mut TestCase)| {
+        let with_test = |change: fn(&mut TestCase)| {
             let mut test = TestCase::default();
             change(&mut test);
             with_tests(vec![test])
@@ -513,9 +513,9 @@ mod tests {
             (request(&|request| request.env = vec![variable(257, 0)]), "env.name"),
             (request(&|request| request.env = vec![variable(1, (32 << 10) + 1)]), "env.value"),
             (request(&|request| request.compile_args = vec![String::new(); 65]), "compileArgs"),
-            (test(|test| test.name = Some("x".repeat(129))), "tests.name"),
-            (test(|test| test.expected_stdout = Some("x".repeat((256 << 10) + 1))), "tests.expectedStdout"),
-            (test(|test| test.args = Some(vec![String::new(); 129])), "tests.args"),
+            (with_test(|test| test.name = Some("x".repeat(129))), "tests.name"),
+            (with_test(|test| test.expected_stdout = Some("x".repeat((256 << 10) + 1))), "tests.expectedStdout"),
+            (with_test(|test| test.args = Some(vec![String::new(); 129])), "tests.args"),
         ] {
             let refused = too_long.check_sizes().expect_err(what);
             assert!(matches!(refused, InvalidRequest::TooLong { what: named, .. } if named == what), "{refused}");
