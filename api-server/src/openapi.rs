@@ -69,9 +69,6 @@ pub fn finished(mut document: Document) -> Document {
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(KEY_SCHEME, scheme);
-    // A server without keys asks for none.
-    let none = SecurityRequirement::default();
-    document.security = Some(vec![none, SecurityRequirement::new(KEY_SCHEME, Vec::<String>::new())]);
     if let Some(RefOr::T(Schema::AllOf(case))) = components.schemas.get_mut("CaseView") {
         // A case that was not run has no end at all; said with "null", it would be no object.
         let no_end = ObjectBuilder::new().build();
@@ -82,6 +79,11 @@ pub fn finished(mut document: Document) -> Document {
         // What is for readers of the code.
         let text = operation.description.take().unwrap_or_default();
         let text = text.split("# Errors").next().unwrap_or_default().trim();
+        if operation.responses.responses.contains_key("401") {
+            // A server without keys asks for none.
+            let none = SecurityRequirement::default();
+            operation.security = Some(vec![none, SecurityRequirement::new(KEY_SCHEME, Vec::<String>::new())]);
+        }
         operation.description = (!text.is_empty()).then(|| text.to_owned());
     }
     // The router's mark of a part that may hold slashes is not the document's.

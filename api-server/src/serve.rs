@@ -21,7 +21,10 @@ use tower::ServiceExt as _;
 
 /// How long a client may take for the head of a request, or be idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// The most bytes of the head of a request, and of what is read ahead of its body.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long sent bytes may wait for a client to take any of them.
+#[cfg(target_os = "linux")]
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Answers until it is to stop taking connections, and then those who have asked already.
@@ -62,6 +65,7 @@ async fn answer(stream: Placed, peer: SocketAddr, router: Router, mut stopping: 
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
     let mut connection = pin!(connection);

@@ -130,6 +130,7 @@ language.addEventListener("change", () => {
 async function loadLanguages() {
   try {
     const answer = await answerOf(await fetch("api/v1/languages"));
+    if (answer.languages === undefined) throw new Error(answer.message);
     // By name, and the version that the name alone means before others.
     const byName = (a, b) => a.name.localeCompare(b.name, "en") || b.default - a.default ||
       b.version.localeCompare(a.version, "en", { numeric: true });

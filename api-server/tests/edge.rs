@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -79,8 +79,8 @@ async fn half_open_clients_by_hundreds_leave_the_server_answering() {
 async fn bodies_that_are_kept_waiting_do_not_fill_the_memory() {
     let server = Server::start(&[]);
     let before = resident_bytes(&server);
-    let head = format!("POST /execute HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 1 << 20);
-    let most = [head.as_bytes(), &vec![b' '; 1_000_000]].concat();
+    let begin = format!("POST /execute HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 1 << 20);
+    let most = [begin.as_bytes(), &vec![b' '; 1_000_000]].concat();
     // Some are answered while they still send.
     let held: Vec<TcpStream> = (0..200)
         .map(|_| {
@@ -200,6 +200,23 @@ async fn with_keys_runs_are_for_those_who_have_one() {
 }
 
 #[tokio::test]
+async fn a_page_of_elsewhere_may_read_that_it_has_no_key() {
+    let (_, file) = with_keys("");
+    let path = file.path().to_str().expect("text");
+    let server = Server::start(&["--api-keys", path, "--cors-origin", "https://a.example"]);
+    let answer = ask(&server, Method::GET, "/api/v1/runs", &[("origin", "https://a.example")], "").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.headers["access-control-allow-origin"], "https://a.example");
+    let preflight = [
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "authorization"),
+    ];
+    let answer = ask(&server, Method::OPTIONS, "/api/v1/runs", &preflight, "").await;
+    assert_eq!(answer.status, StatusCode::OK, "a browser asks first, and without the key");
+}
+
+#[tokio::test]
 async fn a_client_sees_its_own_runs_alone() {
     let (server, _file) = with_keys("");
     let program = python("print(1)").to_string();
@@ -291,7 +308,7 @@ async fn a_callback_is_sent_the_run_and_the_server_waits_for_it() {
     let request = json!({"language": "python", "code": "print(6 * 7)", "callback": url});
     let taken = ask(&server, Method::POST, "/api/v1/runs", &[], request.to_string()).await;
     assert_eq!(taken.status, StatusCode::ACCEPTED, "{taken:?}");
-    let received = tokio::task::spawn_blocking(move || {
+    let asked = tokio::task::spawn_blocking(move || {
         let (mut stream, _) = receiver.accept().expect("it is called");
         let (mut request, mut bytes) = (String::new(), [0; 4096]);
         while !request.ends_with('}') {
@@ -301,7 +318,7 @@ async fn a_callback_is_sent_the_run_and_the_server_waits_for_it() {
         // The server is told to stop, and waits.
         (stream, request)
     });
-    let (mut stream, request) = received.await.expect("it is received");
+    let (mut stream, request) = asked.await.expect("it is received");
     let id = taken.json()["id"].as_str().expect("an id").to_owned();
     let (head, body) = request.split_once("\r\n\r\n").expect("a head");
     assert!(
@@ -329,4 +346,39 @@ fn keys_that_can_not_be_used_are_no_start() {
     };
     assert!(start(file.path().to_str().expect("text")).contains("keygen"));
     assert!(start("/nowhere").contains("--api-keys"));
+}
+
+#[test]
+fn a_key_is_made_with_a_word_and_a_server_for_all_says_loudly_that_it_asks_for_none() {
+    let server = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_locus-api-server"));
+        command.args(arguments);
+        command
+    };
+    let made = server(&["keygen", "--name", "ci"]).output().expect("it starts");
+    let told = String::from_utf8_lossy(&made.stdout);
+    assert!(made.status.success() && told.contains("  locus_") && told.contains("- name: ci\n"), "{told}");
+    assert!(!server(&["keygen", "--name", "-"]).status().expect("it starts").success());
+
+    let mut child = server(&["--listen", "0.0.0.0:0"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = std::io::BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let said: Vec<String> =
+        lines.map(|line| line.expect("text")).take_while(|line| !line.contains("\"serving\"")).collect();
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let warnings: Vec<_> = said.iter().filter(|line| line.contains("WARN") && line.contains("--api-keys")).collect();
+    assert_eq!(warnings.len(), 1, "{said:?}");
+}
+
+#[test]
+fn a_head_without_end_is_refused() {
+    let server = Server::start(&[]);
+    let mut stream = connect(server.address, b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ");
+    let _ = stream.write_all(&vec![b'x'; 200_000]);
+    let (said, _) = until_closed(stream);
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431 "), "{said}");
 }
