@@ -240,17 +240,28 @@ pub struct EnvVar {
     pub value: String,
 }
 
+/// The most seconds that a CodeRun may ask for.
+pub const SECONDS_MAX: u32 = 86400;
+/// The most bytes of memory: 1 PiB, which its text has room for.
+pub const MEMORY_BYTES_MAX: u64 = 1 << 50;
+/// The most bytes of a stream.
+pub const OUTPUT_BYTES_MAX: u32 = 16 << 20;
+/// The most processes and threads.
+pub const PROCESSES_MAX: u32 = 32768;
+/// The most bytes of a file.
+pub const FILE_BYTES_MAX: u32 = i32::MAX as u32;
+
 /// Limits that a CodeRun asks for.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedLimits {
     /// Wall-clock seconds of each step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86400))]
+    #[schemars(range(min = 1, max = SECONDS_MAX))]
     pub timeout_seconds: Option<u32>,
     /// Seconds of cpu time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86400))]
+    #[schemars(range(min = 1, max = SECONDS_MAX))]
     pub cpu_seconds: Option<u32>,
     /// Memory, as digits with an optional suffix: `128Mi`, `1Gi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,15 +271,15 @@ pub struct RequestedLimits {
     pub memory: Option<String>,
     /// Bytes that each of stdout and stderr may hold; past that the program is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 16_777_216))]
+    #[schemars(range(min = 1, max = OUTPUT_BYTES_MAX))]
     pub output_bytes: Option<u32>,
     /// Processes and threads at one time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 32768))]
+    #[schemars(range(min = 1, max = PROCESSES_MAX))]
     pub processes: Option<u32>,
     /// Bytes of the largest file that the program may write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2_147_483_647))]
+    #[schemars(range(min = 0, max = FILE_BYTES_MAX))]
     pub file_bytes: Option<u32>,
 }
 

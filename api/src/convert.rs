@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use locus_core::{Checker, Encoding, FileLeft, Limits, LimitsRequest, RunRequest, SourceFile, TestCase, Usage};
 use locus_languages::Hold;
 
+use crate::coderun::{FILE_BYTES_MAX, MEMORY_BYTES_MAX, OUTPUT_BYTES_MAX, PROCESSES_MAX, SECONDS_MAX};
 use crate::{
     CodeRunSpec, EffectiveLimits, EnvVar, File, FileEncoding, FileLeftStatus, LanguageSpec, PrestartSpec,
     RequestedLimits, Test, TestChecker, UsageStatus, memory_bytes, memory_text,
@@ -208,15 +209,16 @@ impl From<&RequestedLimits> for LimitsRequest {
 }
 
 impl From<LimitsRequest> for RequestedLimits {
+    /// What is more than a CodeRun may ask for is as much as it may: all of it is lowered to the operator's maximum anyway.
     fn from(limits: LimitsRequest) -> Self {
-        let narrow = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let narrow = |bytes: u64, most| u32::try_from(bytes).unwrap_or(u32::MAX).min(most);
         Self {
-            timeout_seconds: limits.timeout_seconds,
-            cpu_seconds: limits.cpu_seconds,
-            memory: limits.memory_bytes.map(memory_text),
-            output_bytes: limits.output_bytes.map(narrow),
-            processes: limits.processes,
-            file_bytes: limits.file_bytes.map(narrow),
+            timeout_seconds: limits.timeout_seconds.map(|seconds| seconds.min(SECONDS_MAX)),
+            cpu_seconds: limits.cpu_seconds.map(|seconds| seconds.min(SECONDS_MAX)),
+            memory: limits.memory_bytes.map(|bytes| memory_text(bytes.min(MEMORY_BYTES_MAX))),
+            output_bytes: limits.output_bytes.map(|bytes| narrow(bytes, OUTPUT_BYTES_MAX)),
+            processes: limits.processes.map(|processes| processes.min(PROCESSES_MAX)),
+            file_bytes: limits.file_bytes.map(|bytes| narrow(bytes, FILE_BYTES_MAX)),
         }
     }
 }
@@ -250,6 +252,23 @@ mod tests {
     use locus_core::{Checker, EnvVar, LimitsRequest, RunRequest, SourceFile, TestCase};
 
     use crate::{CodeRunSpec, LanguageSpec};
+
+    #[test]
+    fn limits_beyond_what_a_code_run_may_ask_for_are_the_most_that_it_may() {
+        let most = LimitsRequest {
+            timeout_seconds: Some(u32::MAX),
+            cpu_seconds: Some(u32::MAX),
+            memory_bytes: Some(u64::MAX),
+            output_bytes: Some(u64::MAX),
+            processes: Some(u32::MAX),
+            file_bytes: Some(u64::MAX),
+        };
+        let asked = super::RequestedLimits::from(most);
+        assert_eq!((asked.timeout_seconds, asked.output_bytes), (Some(86400), Some(16 << 20)));
+        assert_eq!(asked.memory.as_deref(), Some("1048576Gi"));
+        let near = LimitsRequest { memory_bytes: Some((1 << 50) - 1), ..LimitsRequest::default() };
+        assert!(super::RequestedLimits::from(near).memory.is_some_and(|text| text.len() <= 16));
+    }
 
     #[test]
     fn every_embedded_language_survives_the_way_through_an_object() {
