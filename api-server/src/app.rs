@@ -18,6 +18,7 @@ use crate::answer::{Problem, name_requests};
 use crate::backend::{Backend, Client};
 use crate::events::LAST_EVENT_ID;
 use crate::metrics::Metrics;
+use crate::page::Frames;
 use crate::runs::IDEMPOTENCY_KEY;
 use crate::{events, execute, ops, page, runs, stdin};
 
@@ -70,6 +71,7 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID])
         .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(PREFLIGHT_MAX_AGE);
+    let frames = if app.own_page_only { Frames::OwnPage } else { Frames::Anyone };
     // The last layer is the first one that a request meets.
     Router::new()
         .route("/execute", post(execute::execute))
@@ -78,7 +80,7 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
-        .merge(page::routes())
+        .merge(page::routes(frames))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension::<Client>(None))
