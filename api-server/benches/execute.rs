@@ -1,5 +1,5 @@
-//! How long `POST /execute` takes with no cluster, beside the interpreter started by hand on this machine. The real server, with
-//! its defaults; all take turns; each figure is of the time from the start to the end of the output as the one who
+//! How long `POST /execute` takes with no cluster, beside the interpreter started by hand on this machine and beside the runner
+//! without a front door. The real server, with its defaults; all take turns; each figure is of the time from the start to the end of the output as the one who
 //! asked sees it.
 //!
 //! `LOCUS_LOG=warn cargo bench -p locus-api-server --bench execute` needs `python3`; without `node` it leaves JavaScript
@@ -10,7 +10,7 @@ mod common;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -20,6 +20,9 @@ use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use locus_core::{Limits, Network, RunRequest, Transcript};
+use locus_runner::embedded::Launcher;
+use locus_runner::toolchain::{Survey, Toolchain};
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 200;
@@ -60,12 +63,22 @@ const LANGUAGES: [Language; 2] = [
 #[derive(Default)]
 struct Times {
     execute: Vec<Duration>,
+    runner: Vec<Duration>,
     bare: Vec<Duration>,
     back_to_back: Vec<Duration>,
 }
 
+fn main() -> ExitCode {
+    // A runner is this binary again, and starts with no thread but its own.
+    if std::env::args().nth(1).is_some_and(|first| first == locus_runner::EMBEDDED_COMMAND) {
+        return locus_runner::main(std::env::args().skip(2));
+    }
+    measure();
+    ExitCode::SUCCESS
+}
+
 #[tokio::main]
-async fn main() {
+async fn measure() {
     // Cargo adds --bench.
     let rounds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(ROUNDS);
     let folder = tempfile::tempdir().expect("a folder");
@@ -81,6 +94,9 @@ async fn main() {
     }
     let server = Server::start(&[]);
     let http = Http::new(server.address);
+    let probe = tokio::task::spawn_blocking(|| Launcher::probe(Network::None));
+    let launcher = probe.await.expect("no panic").expect("the sandbox is examined");
+    let survey = Survey::start();
     for round in 0..rounds + UNCOUNTED {
         for turn in 0..found.len() {
             // Nobody always follows the same other.
@@ -96,9 +112,13 @@ async fn main() {
                 }
             }
             tokio::time::sleep(READY).await;
+            let toolchain = survey.find(language.id).await.expect("it is installed");
+            let runner = run(&launcher, &toolchain, language.code).await;
+            tokio::time::sleep(READY).await;
             let bare = bare(interpreter, language.file, folder.path());
             if round >= UNCOUNTED {
                 times.execute.push(execute);
+                times.runner.push(runner);
                 times.bare.push(bare);
                 times.back_to_back.append(&mut back_to_back);
             }
@@ -109,6 +129,7 @@ async fn main() {
         let file = language.file;
         for (name, times) in [
             (format!("bare {} {file}", language.probe[0]), &mut times.bare),
+            (format!("runner alone, {}", language.id), &mut times.runner),
             (format!("POST /execute, {}", language.id), &mut times.execute),
             (format!("{} back to back, {}", BACK_TO_BACK, language.id), &mut times.back_to_back),
         ] {
@@ -125,7 +146,26 @@ async fn main() {
             "POST /execute / bare {:<11}  {p50:>8.2} {p99:>8.2}   goal for p50: {}",
             language.probe[0], language.goal
         );
+        let over = |percent| at(&times.execute, percent) - at(&times.runner, percent);
+        println!("front door over its runner       {:>8.2} {:>8.2}   goal for p50: 1.00", over(50), over(99));
     }
+}
+
+/// A run with no front door before it.
+async fn run(launcher: &Launcher, toolchain: &Toolchain, code: &str) -> Duration {
+    let request =
+        RunRequest { language: toolchain.language.id.clone(), code: Some(code.to_owned()), ..Default::default() };
+    let program = toolchain.program.clone();
+    let begin = Instant::now();
+    let assignment = toolchain.language.assignment("bench".into(), program, request, Limits::DEFAULT, Limits::MAXIMUM);
+    let mut run = launcher.launch(assignment.expect("it is valid")).await.expect("it starts");
+    let mut transcript = Transcript::default();
+    while let Some(event) = run.next_event().await {
+        transcript.push(event.expect("it is followed"), usize::MAX);
+    }
+    let time = begin.elapsed();
+    assert_eq!(transcript.stdout, b"hello\n");
+    time
 }
 
 /// The real path of a language's interpreter, where it is installed.

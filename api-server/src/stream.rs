@@ -223,3 +223,285 @@ fn without_output(run: Run) -> Run {
     });
     Run { compile: run.compile, tests, ..summary }
 }
+
+#[cfg(test)]
+mod tests {
+    use locus_core::{CaseEnd, Event, Outcome, OutputFile, Phase, Run, RunResult, TestsView, Text, Usage, view};
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::{Data, Position, Teller};
+    use crate::backend::Told;
+
+    fn out(data: &[u8]) -> Told {
+        Told::Event(Event::Stdout { data: data.to_vec() })
+    }
+
+    fn err(data: &[u8]) -> Told {
+        Told::Event(Event::Stderr { data: data.to_vec() })
+    }
+
+    fn started(index: usize) -> Told {
+        Told::Event(Event::CaseStarted { index })
+    }
+
+    fn ended() -> Told {
+        let end = CaseEnd {
+            outcome: Outcome::Completed,
+            error: String::new(),
+            exit_code: Some(0),
+            signal: None,
+            usage: Usage::default(),
+        };
+        Told::Event(Event::CaseEnded { end })
+    }
+
+    fn file() -> Told {
+        Told::Event(Event::File { name: "a.png".into(), data: vec![1, 2, 3] })
+    }
+
+    fn state(phase: Phase) -> Told {
+        Told::State(Box::new(Run { phase, ..Run::default() }))
+    }
+
+    fn end() -> Told {
+        let run = Run { stdout: Some("large".into()), ..Run::default() };
+        Told::Ended(Box::new(run.ended(RunResult::failed(Outcome::Completed, ""))))
+    }
+
+    fn tell(from: &str, told: impl IntoIterator<Item = Told>) -> Vec<(String, String)> {
+        let mut teller = Teller::from(from.parse().expect("a position"));
+        let events = told.into_iter().flat_map(|told| teller.tell(told));
+        events.map(|(position, data)| (position.to_string(), shown(&data))).collect()
+    }
+
+    /// An event in one word and what it holds.
+    fn shown(data: &Data) -> String {
+        let name = data.name();
+        match data {
+            Data::Stdout(Text { text, base64 }) | Data::Stderr(Text { text, base64 }) => match (text, base64) {
+                (Some(text), None) => format!("{name} {text}"),
+                (None, Some(base64)) => format!("{name} base64 {base64}"),
+                both => panic!("{both:?}"),
+            },
+            Data::State(run) => format!("{name} {:?}", run.phase),
+            Data::CaseStarted { index } | Data::CaseEnded { index, .. } => format!("{name} {index}"),
+            Data::File { name: file, size } => format!("{name} {file} {size}"),
+            Data::Finished(_) => name.to_owned(),
+        }
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(position, text)| ((*position).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn each_event_has_the_position_behind_it() {
+        let told = [
+            state(Phase::Running),
+            Told::Event(Event::Started),
+            out(b"a\n"),
+            err(b"b"),
+            started(0),
+            out(b"cd"),
+            ended(),
+            started(1),
+            ended(),
+            file(),
+            end(),
+        ];
+        let all = pairs(&[
+            ("0-0-0", "state Running"),
+            ("0-2-0", "stdout a\n"),
+            ("0-2-1", "stderr b"),
+            ("1-2-1", "caseStarted 0"),
+            ("1-4-1", "stdout cd"),
+            ("2-4-1", "caseEnded 0"),
+            ("3-4-1", "caseStarted 1"),
+            ("4-4-1", "caseEnded 1"),
+            ("5-4-1", "file a.png 3"),
+            ("6-4-1", "finished"),
+        ]);
+        assert_eq!(tell("0-0-0", told.clone()), all);
+        for (told_already, (position, _)) in all.iter().enumerate().skip(1) {
+            assert_eq!(tell(position, told.clone()), all[told_already + 1..], "from {position}");
+        }
+        // In the midst of a piece.
+        assert_eq!(tell("0-1-0", told)[..2], pairs(&[("0-2-0", "stdout \n"), ("0-2-1", "stderr b")]));
+    }
+
+    #[test]
+    fn a_character_that_comes_in_two_pieces_is_told_in_one() {
+        let euro = "€".as_bytes();
+        let halves = [out(&euro[..1]), err(b"e"), out(&euro[1..2]), out(&euro[2..]), end()];
+        assert_eq!(
+            tell("0-0-0", halves),
+            pairs(&[("0-0-1", "stderr e"), ("0-3-1", "stdout €"), ("1-3-1", "finished")])
+        );
+        let cut = [out(&[b'a', euro[0]]), started(0), out(&euro[1..]), end()];
+        assert_eq!(
+            tell("0-0-0", cut),
+            pairs(&[
+                ("0-1-0", "stdout a"),
+                ("0-2-0", "stdout base64 4g=="),
+                ("1-2-0", "caseStarted 0"),
+                ("1-4-0", "stdout base64 gqw="),
+                ("2-4-0", "finished"),
+            ])
+        );
+        assert_eq!(tell("0-0-0", [out(b"\xff\n")]), pairs(&[("0-2-0", "stdout base64 /wo=")]));
+    }
+
+    #[test]
+    fn a_state_is_told_by_whoever_has_arrived() {
+        let told = || [state(Phase::Pending), out(b"ab"), state(Phase::Running), end()];
+        assert_eq!(tell("0-2-0", told()), pairs(&[("0-2-0", "state Running"), ("1-2-0", "finished")]));
+        assert!(tell("1-2-0", told()).is_empty(), "all is told");
+        assert_eq!(tell("7-9-9", told()), pairs(&[("1-2-0", "finished")]), "there is no such place");
+    }
+
+    #[test]
+    fn the_end_holds_nothing_that_was_told_before() {
+        let run = Run {
+            stdout: Some("o".into()),
+            compile: Some(locus_core::CompileResult::default()),
+            files: vec![OutputFile::new("a".into(), vec![1], "x".into())],
+            tests: Some(TestsView {
+                passed: 0,
+                total: 1,
+                cases: vec![locus_core::CaseView {
+                    name: Some("one".into()),
+                    verdict: locus_core::Verdict::NotRun,
+                    end: None,
+                    stdout: Some("o".into()),
+                    stdout_base64: None,
+                    stderr: Some("e".into()),
+                    stderr_base64: None,
+                    truncated: false,
+                }],
+            }),
+            ..Run::default()
+        };
+        let mut teller = Teller::default();
+        let (_, data) = teller.tell(Told::Ended(Box::new(run))).remove(0);
+        let json = serde_json::to_value(&data).expect("it serializes");
+        let keys: Vec<_> = json.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(keys, ["compile", "createdAt", "error", "id", "language", "phase", "reason", "tests"]);
+        assert_eq!(json["tests"]["cases"], serde_json::json!([{"name": "one", "verdict": "NotRun"}]));
+    }
+
+    #[test]
+    fn what_is_no_position_is_refused() {
+        for wrong in [
+            "",
+            "1",
+            "1-2",
+            "1-2-3-4",
+            "a-0-0",
+            "0--0-0",
+            "-1-0-0",
+            "+1-0-0",
+            "01-0-0",
+            " 0-0-0",
+            "99999999999999999999-0-0",
+        ] {
+            assert!(wrong.parse::<Position>().is_err(), "{wrong:?}");
+        }
+    }
+
+    /// What is told, with output that is cut in other places.
+    fn recut(told: &[Told], cut: Index) -> Vec<Told> {
+        let mut pieces: Vec<Told> = Vec::new();
+        for told in told.iter().cloned() {
+            match (pieces.last_mut(), &told) {
+                (Some(Told::Event(Event::Stdout { data })), Told::Event(Event::Stdout { data: more }))
+                | (Some(Told::Event(Event::Stderr { data })), Told::Event(Event::Stderr { data: more })) => {
+                    data.extend(more);
+                }
+                _ => pieces.push(told),
+            }
+        }
+        let halves = |told: Told| {
+            let (data, made): (_, fn(&[u8]) -> Told) = match &told {
+                Told::Event(Event::Stdout { data }) => (data, out),
+                Told::Event(Event::Stderr { data }) => (data, err),
+                _ => return vec![told],
+            };
+            let (head, tail) = data.split_at(cut.index(data.len() + 1));
+            vec![made(head), made(tail)]
+        };
+        pieces.into_iter().flat_map(halves).collect()
+    }
+
+    /// The bytes of both streams and the events that are neither output nor a state.
+    fn folded<'a>(events: impl IntoIterator<Item = &'a (Position, Data)>) -> (Vec<u8>, Vec<u8>, Vec<String>) {
+        let (mut stdout, mut stderr, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+        let bytes =
+            |Text { text, base64 }: &Text| view::bytes(text.as_deref(), base64.as_deref()).expect("it is base64");
+        for (_, data) in events {
+            match data {
+                Data::Stdout(text) => stdout.extend(bytes(text)),
+                Data::Stderr(text) => stderr.extend(bytes(text)),
+                Data::State(_) => {}
+                // A mark has its place in both streams.
+                mark => marks.push(format!("{} {} {}", shown(mark), stdout.len(), stderr.len())),
+            }
+        }
+        (stdout, stderr, marks)
+    }
+
+    fn told() -> impl Strategy<Value = Vec<Told>> {
+        let text = prop_oneof![
+            Just("a".as_bytes().to_vec()),
+            Just("€".as_bytes()[..1].to_vec()),
+            Just("€".as_bytes()[1..].to_vec()),
+            Just("😀\n".as_bytes().to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..6),
+        ];
+        let event = (text, 0..9u8).prop_map(|(data, kind)| match kind {
+            0..4 => out(&data),
+            4..6 => err(&data),
+            6 => started(0),
+            7 => ended(),
+            _ => file(),
+        });
+        proptest::collection::vec(event, 0..24).prop_map(|mut told| {
+            told.insert(0, state(Phase::Running));
+            told.push(end());
+            told
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn from_every_position_the_rest_is_what_was_still_to_come(told in told(), cut in any::<Index>()) {
+            let mut teller = Teller::default();
+            let all: Vec<_> = told.iter().cloned().flat_map(|told| teller.tell(told)).collect();
+            let (stdout, stderr, marks) = folded(&all);
+            for (place, (position, _)) in all.iter().enumerate() {
+                prop_assert_eq!(position.to_string().parse::<Position>(), Ok(*position));
+                let mut teller = Teller::from(*position);
+                let rest: Vec<_> = recut(&told, cut).into_iter().flat_map(|told| teller.tell(told)).collect();
+                let (head, tail) = (folded(&all[..=place]), folded(&rest));
+                let both = folded(all[..=place].iter().chain(&rest));
+                prop_assert_eq!((&both.0, &both.1, &both.2), (&stdout, &stderr, &marks), "{} and {:?}", position, tail);
+                prop_assert_eq!((head.0.len() as u64, head.1.len() as u64), (position.stdout, position.stderr));
+                prop_assert_eq!(teller.at(), all.last().expect("the end").0);
+            }
+        }
+
+        #[test]
+        fn text_is_told_as_text_wherever_it_is_cut(text in "\\PC{0,40}", cuts in proptest::collection::vec(any::<Index>(), 0..6)) {
+            let bytes = text.as_bytes();
+            let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([0, bytes.len()]).collect();
+            places.sort_unstable();
+            let mut teller = Teller::default();
+            let events: Vec<_> = places.windows(2).flat_map(|pair| teller.tell(out(&bytes[pair[0]..pair[1]]))).collect();
+            let texts = events.iter().map(|(_, data)| match data {
+                Data::Stdout(Text { text: Some(text), .. }) => text.as_str(),
+                other => panic!("{other:?}"),
+            });
+            prop_assert_eq!(texts.collect::<String>(), text);
+        }
+    }
+}

@@ -8,17 +8,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::fake::Fake;
 use common::{Server, languages};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use hyper_util::client::legacy::connect::HttpConnector;
 use locus_api_server::app::{App, router};
-use locus_api_server::backend::{Backend, BackendError, Execution, LanguageInfo};
-use locus_core::{Outcome, RunRequest};
+use locus_api_server::backend::LanguageInfo;
+use locus_core::{Outcome, Run, RunRequest, RunResult};
 use serde_json::json;
 use tower_http::cors::AllowOrigin;
 
@@ -38,60 +38,46 @@ async fn a_language_is_found_among_many_and_remembered() {
     let Some(browser) = Browser::start() else { return };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let served = axum::serve(listener, router(App::new(Arc::new(Many)), AllowOrigin::any()));
+    let served = axum::serve(listener, router(App::new(Arc::new(many())), AllowOrigin::any()));
     tokio::spawn(async move { served.await });
     let page = Page::open(&browser, address).await;
     page.holds(page.chooses()).await;
 }
 
 /// A backend with more languages than a screen has lines, whose programs print what they are in.
-struct Many;
-
-impl Backend for Many {
-    fn languages(&self) -> Vec<LanguageInfo> {
-        let language = |id: &str, name: &str, version: &str, default, aliases: &[&str], libraries: &[&str]| {
-            let texts = |items: &[&str]| items.iter().map(|&item| item.into()).collect();
-            LanguageInfo {
-                id: id.into(),
-                name: name.into(),
-                version: version.into(),
-                default,
-                selector: if default { id.into() } else { format!("{id}@{version}") },
-                aliases: texts(aliases),
-                file_name: "main".into(),
-                editor: None,
-                libraries: texts(libraries),
-                example: format!("{name} {version}\n"),
-            }
-        };
-        let mut languages = vec![
-            language("rust", "Rust", "1.85", true, &["rs"], &[]),
-            language("python", "Python", "3.11", false, &["py"], &[]),
-            language("python", "Python", "3.13", true, &["py"], &["numpy", "pandas", "matplotlib"]),
-            language("cpp", "C++", "14", true, &["c++"], &[]),
-            language("lua", "Lua", "5.4", true, &[], &[]),
-        ];
-        let further = (0..36).map(|number| {
-            let id = format!("made-up-{number:02}");
-            language(&id, &format!("Made up {number:02}"), "1", true, &[], &[])
-        });
-        languages.extend(further);
-        languages
-    }
-
-    fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
-        let stdout = request.language.into_bytes();
-        let execution = Execution { outcome: Outcome::Completed, stdout, stderr: Vec::new(), error: String::new() };
-        Box::pin(std::future::ready(Ok(execution)))
-    }
-
-    fn ready(&self) -> Result<(), BackendError> {
-        Ok(())
-    }
-
-    fn name(&self) -> &'static str {
-        "many"
-    }
+fn many() -> Fake {
+    let language = |id: &str, name: &str, version: &str, default, aliases: &[&str], libraries: &[&str]| {
+        let texts = |items: &[&str]| items.iter().map(|&item| item.into()).collect();
+        LanguageInfo {
+            id: id.into(),
+            name: name.into(),
+            version: version.into(),
+            default,
+            selector: if default { id.into() } else { format!("{id}@{version}") },
+            aliases: texts(aliases),
+            file_name: "main".into(),
+            editor: None,
+            libraries: texts(libraries),
+            example: format!("{name} {version}\n"),
+        }
+    };
+    let mut languages = vec![
+        language("rust", "Rust", "1.85", true, &["rs"], &[]),
+        language("python", "Python", "3.11", false, &["py"], &[]),
+        language("python", "Python", "3.13", true, &["py"], &["numpy", "pandas", "matplotlib"]),
+        language("cpp", "C++", "14", true, &["c++"], &[]),
+        language("lua", "Lua", "5.4", true, &[], &[]),
+    ];
+    let further = (0..36).map(|number| {
+        let id = format!("made-up-{number:02}");
+        language(&id, &format!("Made up {number:02}"), "1", true, &[], &[])
+    });
+    languages.extend(further);
+    let prints = |request: &RunRequest| {
+        let run = Run { stdout: Some(request.language.clone()), ..Run::default() };
+        Ok(run.ended(RunResult::failed(Outcome::Completed, "")))
+    };
+    Fake { languages, ..Fake::new(prints) }
 }
 
 struct Page {

@@ -1,74 +1,52 @@
 //! The routes, in front of a backend that runs nothing.
 
-use std::sync::{Arc, Mutex};
+mod common;
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use common::fake::Fake;
 use http_body_util::BodyExt as _;
 use locus_api_server::app::{App, router};
-use locus_api_server::backend::{Backend, BackendError, Execution, LanguageInfo};
-use locus_core::{Outcome, RunRequest};
+use locus_api_server::backend::{BackendError, LanguageInfo, Told};
+use locus_core::{Event, FileLeft, Outcome, OutputFile, Phase, Run, RunResult};
 use locus_languages::Language;
 use locus_runner::sandbox::{Isolation, Layer, SandboxReport};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_http::cors::AllowOrigin;
 
-/// A backend that answers as it is told and keeps what it was asked.
-struct Fake {
-    answer: Result<Execution, BackendError>,
-    sandbox: SandboxReport,
-    asked: Mutex<Vec<RunRequest>>,
-}
-
-impl Backend for Fake {
-    fn languages(&self) -> Vec<LanguageInfo> {
-        let python = locus_languages::find(locus_languages::all(), "python").expect("it is known");
-        let old = Language {
-            version: "3.11".into(),
-            default: false,
-            aliases: vec!["py".into()],
-            libraries: vec!["numpy".into()],
-            editor: Some("none".into()),
-            example: "print(1)".into(),
-            ..python.clone()
-        };
-        vec![LanguageInfo::from(&old)]
-    }
-
-    fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
-        self.asked.lock().expect("not poisoned").push(request);
-        std::future::ready(self.answer.clone()).boxed()
-    }
-
-    fn ready(&self) -> Result<(), BackendError> {
-        self.answer.clone().map(drop)
-    }
-
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-
-    fn sandbox(&self) -> Option<&SandboxReport> {
-        Some(&self.sandbox)
-    }
-}
-
-fn app(answer: Result<Execution, BackendError>) -> (App, Arc<Fake>) {
+fn app(answer: Result<Run, BackendError>) -> (App, Arc<Fake>) {
     let layer = Layer { name: "seccomp".into(), in_force: true, detail: "a filter".into() };
     let sandbox = SandboxReport { isolation: Some(Isolation::Namespaces), layers: vec![layer], weakness: None };
-    let fake = Arc::new(Fake { answer, sandbox, asked: Mutex::default() });
+    let python = locus_languages::find(locus_languages::all(), "python").expect("it is known");
+    let old = Language {
+        version: "3.11".into(),
+        default: false,
+        aliases: vec!["py".into()],
+        libraries: vec!["numpy".into()],
+        editor: Some("none".into()),
+        example: "print(1)".into(),
+        ..python.clone()
+    };
+    let fake = Fake::new(move |_| answer.clone());
+    let fake = Arc::new(Fake { languages: vec![LanguageInfo::from(&old)], sandbox: Some(sandbox), ..fake });
     (App::new(fake.clone()), fake)
 }
 
-fn execution(outcome: Outcome) -> Execution {
-    Execution { outcome, stdout: b"out\n".to_vec(), stderr: b"err\xff".to_vec(), error: String::new() }
+fn run(outcome: Outcome) -> Run {
+    let run = Run { stdout: Some("out\n".into()), stderr_base64: Some("ZXJy/w==".into()), ..Run::default() };
+    run.ended(RunResult::failed(outcome, ""))
 }
 
 fn works() -> App {
-    app(Ok(execution(Outcome::Completed))).0
+    app(Ok(run(Outcome::Completed))).0
+}
+
+/// A backend whose runs go on without end.
+fn never_ends() -> (App, Arc<Fake>) {
+    app(Ok(Run { phase: Phase::Running, ..Run::default() }))
 }
 
 async fn ask(app: &App, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
@@ -100,7 +78,7 @@ async fn a_run_is_answered_with_three_keys() {
 #[tokio::test]
 async fn a_program_that_fails_is_still_an_answer() {
     for outcome in [Outcome::NonZeroExit, Outcome::TimedOut, Outcome::OutOfMemory, Outcome::Cancelled] {
-        let failed = Execution { error: "it failed".into(), ..execution(outcome) };
+        let failed = Run { error: "it failed".into(), ..run(outcome) };
         let (status, _, body) = execute(&app(Ok(failed)).0, PROGRAM).await;
         assert_eq!((status, &body["error"]), (StatusCode::OK, &json!("it failed")), "{outcome}");
     }
@@ -108,7 +86,7 @@ async fn a_program_that_fails_is_still_an_answer() {
 
 #[tokio::test]
 async fn a_platform_that_fails_is_an_error_of_the_server() {
-    let lost = Execution { error: "the node is gone".into(), ..execution(Outcome::NodeLost) };
+    let lost = Run { error: "the node is gone".into(), ..run(Outcome::NodeLost) };
     let (status, _, body) = execute(&app(Ok(lost)).0, PROGRAM).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(body["error"], "the node is gone");
@@ -116,12 +94,13 @@ async fn a_platform_that_fails_is_an_error_of_the_server() {
 
 #[tokio::test]
 async fn the_whole_request_reaches_the_backend() {
-    let (app, fake) = app(Ok(execution(Outcome::Completed)));
+    let (app, fake) = app(Ok(run(Outcome::Completed)));
     let body = json!({"language": "python", "files": [{"name": "a.py", "content": ""}], "stdin": "in", "args": ["a"],
         "env": [{"name": "A", "value": "b"}], "compileArgs": ["-O"], "limits": {"timeoutSeconds": 3}});
     assert_eq!(execute(&app, &body.to_string()).await.0, StatusCode::OK);
-    let asked = fake.asked.lock().expect("not poisoned").pop().expect("it was asked");
-    assert_eq!(serde_json::to_value(&asked).expect("it serializes"), {
+    let order = fake.orders().pop().expect("it was asked");
+    assert_eq!((order.client, order.once, order.keep_seconds), (None, None, 0));
+    assert_eq!(serde_json::to_value(&order.request).expect("it serializes"), {
         let mut expected = body;
         expected["files"][0]["encoding"] = json!("utf8");
         expected
@@ -145,13 +124,13 @@ async fn a_request_that_says_nothing_sensible_is_refused_with_the_reason() {
         (r#"{"language": "python", "code": "", "limits": {"timeoutSeconds": -1}}"#, "-1"),
         (r#"{"language": "python", "code": ""} {}"#, "trailing characters"),
     ] {
-        let (app, fake) = app(Ok(execution(Outcome::Completed)));
+        let (app, fake) = app(Ok(run(Outcome::Completed)));
         let (status, _, answer) = execute(&app, body).await;
         let error = answer["error"].as_str().expect("text").to_owned();
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
         assert!(error.contains(part), "{body}: {error}");
         assert_eq!(answer, json!({"stdout": "", "stderr": "", "error": error}), "{body}");
-        assert!(fake.asked.lock().expect("not poisoned").is_empty(), "{body}");
+        assert!(fake.orders().is_empty(), "{body}");
     }
 }
 
@@ -162,7 +141,6 @@ async fn each_error_of_a_backend_has_its_status() {
         (BackendError::InvalidRequest("no".into()), 400),
         (BackendError::QueueFull { retry_after_seconds: 7 }, 429),
         (BackendError::Unavailable("no".into()), 503),
-        (BackendError::NoResult { seconds: 9 }, 504),
         (BackendError::RunnerFailed("no".into()), 500),
     ] {
         let (answered, headers, body) = execute(&app(Err(error.clone())).0, PROGRAM).await;
@@ -199,6 +177,13 @@ async fn a_wrong_path_or_method_is_told_in_json() {
         (Method::POST, "/execute/", 404, "NotFound"),
         (Method::GET, "/execute", 405, "MethodNotAllowed"),
         (Method::DELETE, "/", 405, "MethodNotAllowed"),
+        (Method::PUT, "/api/v1/runs", 405, "MethodNotAllowed"),
+        (Method::GET, "/api/v1/runs/x", 404, "NotFound"),
+        (Method::DELETE, "/api/v1/runs/x", 404, "NotFound"),
+        (Method::GET, "/api/v1/runs/x/events", 404, "NotFound"),
+        (Method::POST, "/api/v1/runs/x/stdin", 404, "NotFound"),
+        (Method::GET, "/api/v1/runs/x/stdin", 426, "UpgradeRequired"),
+        (Method::GET, "/api/v1/runs/x/files/a.png", 404, "NotFound"),
     ] {
         let (answered, headers, body) = ask(&works(), request(method, path, "")).await;
         let body: Value = serde_json::from_str(&body).expect("JSON");
@@ -233,7 +218,9 @@ async fn a_page_of_another_origin_may_call() {
     assert_eq!(status, StatusCode::OK);
     assert_eq!(headers["access-control-allow-origin"], "*");
     assert!(!headers.contains_key("access-control-allow-credentials"));
-    assert!(headers["access-control-allow-methods"].to_str().is_ok_and(|list| list.contains("POST")));
+    for method in ["GET", "POST", "DELETE"] {
+        assert!(headers["access-control-allow-methods"].to_str().is_ok_and(|list| list.contains(method)), "{method}");
+    }
     assert!(headers["access-control-allow-headers"].to_str().is_ok_and(|list| list.contains("content-type")));
 
     let mut call = request(Method::POST, "/execute", PROGRAM);
@@ -345,4 +332,237 @@ async fn where_programs_run_on_this_machine_other_pages_may_not_start_one() {
         let expected = if allowed { StatusCode::OK } else { StatusCode::FORBIDDEN };
         assert_eq!(status, expected, "{origin:?} to {host}: {body}");
     }
+}
+
+/// Asks for a path of runs with further headers.
+async fn call(app: &App, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, HeaderMap, Value) {
+    let mut request = request(method, path, body.to_owned());
+    for (name, value) in headers {
+        let name: axum::http::HeaderName = name.parse().expect("a name");
+        request.headers_mut().insert(name, value.parse().expect("a header"));
+    }
+    let (status, headers, body) = ask(app, request).await;
+    (status.as_u16(), headers, serde_json::from_str(&body).unwrap_or(json!(body)))
+}
+
+async fn create(app: &App, query: &str, headers: &[(&str, &str)], body: &str) -> (u16, HeaderMap, Value) {
+    call(app, Method::POST, &format!("/api/v1/runs{query}"), headers, body).await
+}
+
+async fn get(app: &App, path: &str) -> (u16, HeaderMap, Value) {
+    call(app, Method::GET, path, &[], "").await
+}
+
+#[tokio::test]
+async fn a_run_is_taken_with_a_place_to_ask_for_it() {
+    let (app, fake) = never_ends();
+    for query in ["", "?wait=1ms"] {
+        let (status, headers, body) = create(&app, query, &[], PROGRAM).await;
+        assert_eq!((status, &body["phase"]), (202, &json!("Running")), "{query}");
+        assert_eq!(headers["location"], format!("/api/v1/runs/{}", body["id"].as_str().expect("an id")));
+        let (status, _, again) = get(&app, headers["location"].to_str().expect("text")).await;
+        assert_eq!((status, again), (200, body));
+    }
+    assert!(fake.orders().iter().all(|order| order.keep_seconds == 3600));
+
+    let (status, headers, body) = create(&works(), "?wait=10s", &[], PROGRAM).await;
+    assert_eq!((status, &body["outcome"]), (200, &json!("Completed")));
+    assert_eq!((&body["stdout"], &body["stderrBase64"]), (&json!("out\n"), &json!("ZXJy/w==")));
+    assert!(headers.contains_key("location"));
+}
+
+#[tokio::test]
+async fn a_key_makes_a_request_the_same_and_has_a_form() {
+    let (app, fake) = never_ends();
+    let (first, _, run) = create(&app, "", &[("idempotency-key", "a-key")], PROGRAM).await;
+    let (second, _, again) = create(&app, "", &[("idempotency-key", "a-key")], PROGRAM).await;
+    assert_eq!((first, second, &run), (202, 202, &again));
+    let (_, _, other) = create(&app, "", &[("idempotency-key", "another")], PROGRAM).await;
+    assert_ne!(run["id"], other["id"]);
+    let once: Vec<_> = fake.orders().into_iter().filter_map(|order| order.once).collect();
+    assert_eq!((&once[0], &once[0].digest), (&once[1], &once[2].digest));
+    assert!(once[0].id.len() == 36 && once[0].digest.len() == 64, "{:?}", once[0]);
+
+    let over = works();
+    for status in [202, 200] {
+        let (answered, _, body) = create(&over, "", &[("idempotency-key", "a-key")], PROGRAM).await;
+        // A run that ends as soon as it is taken is over the first time too.
+        assert_eq!((answered, body["stdout"].is_null()), (200, status == 202));
+    }
+    for key in ["", "two words", &"x".repeat(256)] {
+        let (status, _, body) = create(&app, "", &[("idempotency-key", key)], PROGRAM).await;
+        assert_eq!((status, &body["reason"]), (400, &json!("InvalidIdempotencyKey")), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn each_error_of_a_backend_has_its_status_and_its_reason() {
+    for (error, status, retry) in [
+        (BackendError::UnknownLanguage("no".into()), 400, None),
+        (BackendError::InvalidRequest("no".into()), 400, None),
+        (BackendError::NotFound("x".into()), 404, None),
+        (BackendError::NoInput("no".into()), 409, None),
+        (BackendError::KeyReused, 422, None),
+        (BackendError::QueueFull { retry_after_seconds: 7 }, 429, Some("7")),
+        (BackendError::InputFull { taken: 3 }, 429, Some("1")),
+        (BackendError::RunnerFailed("no".into()), 500, None),
+        (BackendError::Unavailable("no".into()), 503, None),
+    ] {
+        let (answered, headers, body) = create(&app(Err(error.clone())).0, "", &[], PROGRAM).await;
+        let id = headers["x-request-id"].to_str().expect("text");
+        let expected = json!({"reason": error.reason(), "message": error.to_string(), "requestId": id});
+        assert_eq!((answered, body), (status, expected));
+        assert_eq!(headers.get("retry-after").map(|value| value.to_str().expect("text")), retry, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_makes_no_sense_is_refused() {
+    let app = works();
+    create(&app, "?wait=1s", &[], PROGRAM).await;
+    for path in [
+        "/api/v1/runs/run-000?wait=soon",
+        "/api/v1/runs/run-000?wait=11m",
+        "/api/v1/runs/run-000?wit=1s",
+        "/api/v1/runs?limit=0",
+        "/api/v1/runs?limit=101",
+        "/api/v1/runs?limit=x",
+        "/api/v1/runs?label=team",
+        "/api/v1/runs?phase=Sleeping",
+        "/api/v1/runs?after=nowhere",
+        "/api/v1/runs?page=2",
+    ] {
+        let (status, _, body) = get(&app, path).await;
+        assert_eq!((status, &body["reason"]), (400, &json!("InvalidRequest")), "{path}: {body}");
+    }
+    for (path, header) in [("?lastEventId=x", None), ("", Some("1-2")), ("?lastEventId=0-0-0", Some("1 2 3"))] {
+        let header = header.map(|value| ("last-event-id", value));
+        let path = format!("/api/v1/runs/run-000/events{path}");
+        let (status, _, body) = call(&app, Method::GET, &path, header.as_slice(), "").await;
+        assert_eq!((status, &body["reason"]), (400, &json!("InvalidPosition")), "{path} {header:?}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_told_in_pages_by_label_and_phase() {
+    let app = works();
+    for number in 0..5 {
+        let body = json!({"language": "python", "code": "", "labels": {"team": if number == 3 { "b" } else { "a" }}});
+        create(&app, "", &[], &body.to_string()).await;
+    }
+    let list = async |query: &str| {
+        let (_, _, body) = get(&app, &format!("/api/v1/runs{query}")).await;
+        let ids =
+            body["runs"].as_array().expect("a list").iter().map(|run| run["id"].as_str().expect("an id").to_owned());
+        (ids.collect::<Vec<_>>(), body["next"].as_str().map(str::to_owned))
+    };
+    let (first, next) = list("?limit=2&label=team=a").await;
+    assert_eq!(first, ["run-004", "run-002"]);
+    let (rest, next) = list(&format!("?limit=2&label=team=a&after={}", next.expect("there is more"))).await;
+    assert_eq!((rest, next), (vec!["run-001".to_owned(), "run-000".to_owned()], None));
+    assert_eq!(list("?label=team=a&label=x=y").await.0.len(), 0);
+    assert_eq!((list("?phase=Succeeded").await.0.len(), list("?phase=Running").await.0.len()), (5, 0));
+}
+
+#[tokio::test]
+async fn a_run_is_told_as_events_that_can_be_taken_up_again() {
+    let state = Told::State(Box::new(Run { phase: Phase::Running, reason: "Running".into(), ..Run::default() }));
+    let told = vec![state, Told::Event(Event::Started), Told::Event(Event::Stdout { data: "a\n€".into() })];
+    let fake = Fake { told, ..Fake::new(|_| Ok(run(Outcome::Completed))) };
+    let app = App::new(Arc::new(fake));
+    create(&app, "", &[], PROGRAM).await;
+    let events = async |last: Option<&str>| {
+        let header = last.map(|last| ("last-event-id", last));
+        call(&app, Method::GET, "/api/v1/runs/run-000/events", header.as_slice(), "").await
+    };
+    let (status, headers, body) = events(None).await;
+    assert_eq!((status, &headers["content-type"]), (200, &"text/event-stream".parse().expect("a header")));
+    assert_eq!(
+        (&headers["cache-control"], &headers["x-accel-buffering"]),
+        (&"no-store".parse().expect("a header"), &"no".parse().expect("a header"))
+    );
+    let body = body.as_str().expect("text").to_owned();
+    let blocks: Vec<Vec<&str>> = body.trim().split("\n\n").map(|block| block.lines().collect()).collect();
+    assert_eq!(blocks[0][..2], ["id: 0-0-0", "event: state"]);
+    assert_eq!(blocks[1], ["id: 0-5-0", "event: stdout", r#"data: {"text":"a\n€"}"#]);
+    assert_eq!(blocks[2][..2], ["id: 1-5-0", "event: finished"]);
+    let finished: Value = serde_json::from_str(blocks[2][2].strip_prefix("data: ").expect("data")).expect("JSON");
+    assert_eq!((&finished["outcome"], &finished["stdout"]), (&json!("Completed"), &Value::Null));
+
+    let (_, _, rest) = events(Some("0-2-0")).await;
+    assert!(
+        rest.as_str().is_some_and(|rest| rest.starts_with("id: 0-5-0\nevent: stdout\ndata: {\"text\":\"€\"}\n")),
+        "{rest}"
+    );
+    let (_, _, rest) = call(&app, Method::GET, "/api/v1/runs/run-000/events?lastEventId=0-5-0", &[], "").await;
+    assert!(rest.as_str().is_some_and(|rest| rest.starts_with("id: 1-5-0\nevent: finished\n")), "{rest}");
+    // Whoever has heard all of it is told not to come back.
+    assert_eq!(events(Some("1-5-0")).await.0, 204);
+}
+
+#[tokio::test]
+async fn input_is_passed_on_as_it_was_sent() {
+    let (app, fake) = never_ends();
+    create(&app, "", &[], PROGRAM).await;
+    let send = async |query: &str, body: &str| {
+        call(&app, Method::POST, &format!("/api/v1/runs/run-000/stdin{query}"), &[], body).await
+    };
+    assert_eq!(send("", "ab\n").await.2, json!({"taken": 3}));
+    assert_eq!(send("?at=3&end=true", "c").await.2, json!({"taken": 4}));
+    let inputs = fake.inputs.lock().expect("not poisoned").clone();
+    assert_eq!((inputs[0].data.as_slice(), inputs[0].at, inputs[0].end), (&b"ab\n"[..], None, false));
+    assert_eq!((inputs[1].data.as_slice(), inputs[1].at, inputs[1].end), (&b"c"[..], Some(3), true));
+    let (status, _, body) = send("", &"x".repeat((64 << 10) + 1)).await;
+    assert_eq!((status, &body["reason"]), (413, &json!("BodyTooLarge")));
+    assert_eq!(send("?end=perhaps", "").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_file_is_given_as_it_is_and_can_do_nothing_in_a_browser() {
+    let files = [
+        ("plot.png", &b"\x89PNG\xff"[..], "image/png"),
+        ("out/a.html", b"<b>", "text/html"),
+        ("a.bin", b"\0", "application/octet-stream"),
+    ];
+    let files = files.map(|(name, bytes, kind)| OutputFile::new(name.into(), bytes.to_vec(), kind.into()));
+    let left = vec![FileLeft { name: "big.csv".into(), why: "it is too large".into() }];
+    let app = app(Ok(Run { files: files.to_vec(), files_left: left, ..run(Outcome::Completed) })).0;
+    create(&app, "", &[], PROGRAM).await;
+    for (name, kind, place, bytes) in [
+        ("plot.png", "image/png", "inline", &b"\x89PNG\xff"[..]),
+        ("out/a.html", "text/html; charset=utf-8", "inline", b"<b>"),
+        ("a.bin", "application/octet-stream", "attachment", b"\0"),
+    ] {
+        let request = request(Method::GET, &format!("/api/v1/runs/run-000/files/{name}"), "");
+        let response = router(app.clone(), AllowOrigin::any()).oneshot(request).await.expect("a router never fails");
+        let (parts, body) = response.into_parts();
+        let text = |name: &str| parts.headers[name].to_str().expect("text").to_owned();
+        assert_eq!((parts.status.as_u16(), text("content-type").as_str()), (200, kind));
+        assert_eq!((text("content-disposition").as_str(), text("x-content-type-options").as_str()), (place, "nosniff"));
+        assert!(text("content-security-policy").starts_with("sandbox; default-src 'none'"), "{parts:?}");
+        assert_eq!(body.collect().await.expect("a whole body").to_bytes(), bytes, "{name}");
+    }
+    for (name, why) in [("big.csv", "too large"), ("other", "not asked for")] {
+        let (status, _, body) = get(&app, &format!("/api/v1/runs/run-000/files/{name}")).await;
+        assert_eq!(status, 404);
+        assert!(body["message"].as_str().is_some_and(|text| text.contains(why)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_shuts_down_takes_no_runs_and_still_tells_of_them() {
+    let app = works();
+    create(&app, "", &[], PROGRAM).await;
+    app.drain();
+    let (status, headers, body) = create(&app, "", &[], PROGRAM).await;
+    assert_eq!((status, &body["reason"]), (503, &json!("Draining")));
+    assert!(headers.contains_key("retry-after"));
+    let (status, headers, body) = execute(&app, PROGRAM).await;
+    assert_eq!((status.as_u16(), &body["stdout"]), (503, &json!("")));
+    assert!(
+        headers.contains_key("retry-after")
+            && body["error"].as_str().is_some_and(|text| text.contains("shutting down"))
+    );
+    assert_eq!(get(&app, "/api/v1/runs/run-000?wait=1s").await.0, 200);
+    assert_eq!(get(&app, "/api/v1/runs/run-000/events").await.0, 200);
 }

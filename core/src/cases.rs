@@ -10,6 +10,9 @@ use crate::{Outcome, RunResult, Usage};
 /// The most cases of a run.
 pub const CASES_MAX: usize = 100;
 
+/// The most bytes that each of stdout and stderr may hold in all cases of a run together.
+pub const OUTPUT_BYTES_MAX: u64 = 16 << 20;
+
 /// The difference that [`Checker::Float`] allows where none is given.
 pub const TOLERANCE: f64 = 1e-6;
 

@@ -4,10 +4,11 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use locus_core::{Assignment, Limits, Network, RunRequest, Standby};
+use locus_core::{Assignment, Limits, Network, RunRequest, Standby, TestCase};
 use locus_languages::Language;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Answer;
 use crate::toolchain::Toolchain;
 
 const USAGE: &str = "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | probe | exec landlock | exec namespaces '<json>'";
@@ -51,17 +52,9 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// What `run` prints: the contract that scripts rely on.
-#[derive(Default, Serialize)]
-struct Answer {
-    stdout: String,
-    stderr: String,
-    error: String,
-}
-
 fn run(json: &str, weak_will_do: bool) -> ExitCode {
     let (answer, code) = match read(json).and_then(|json| prepare(&json)) {
-        Ok(assignment) => platform::run(&assignment, weak_will_do),
+        Ok((assignment, tests)) => platform::run(&assignment, &tests, weak_will_do),
         Err(error) => (Answer { error, ..Answer::default() }, ExitCode::from(2)),
     };
     println!("{}", serde_json::to_string(&answer).expect("three strings serialize"));
@@ -78,17 +71,18 @@ fn read(json: &str) -> Result<String, String> {
 }
 
 /// Everything that can be refused before anything runs.
-fn prepare(json: &str) -> Result<Assignment, String> {
+fn prepare(json: &str) -> Result<(Assignment, Vec<TestCase>), String> {
     let request: RunRequest = serde_json::from_str(json)
         .map_err(|error| format!("the request is not right: {error}; give {{\"language\": ..., \"code\": ...}}"))?;
     let language =
         locus_languages::find(locus_languages::all(), &request.language).map_err(|error| error.to_string())?;
+    let tests = request.tests.clone();
     // What is wrong with the request comes before what is missing on the machine.
     let assignment = language
         .assignment("local".into(), language.program(), request, Limits::DEFAULT, Limits::MAXIMUM)
         .map_err(|error| error.to_string())?;
     let toolchain = Toolchain::probe(language).ok_or_else(|| not_installed(language))?;
-    Ok(Assignment { program: toolchain.program, ..assignment })
+    Ok((Assignment { program: toolchain.program, ..assignment }, tests))
 }
 
 fn not_installed(language: &Language) -> String {
@@ -99,19 +93,23 @@ fn not_installed(language: &Language) -> String {
 
 #[cfg(target_os = "linux")]
 mod platform {
-    use std::io::Read as _;
-    use std::os::fd::AsFd as _;
+    use std::io;
+    use std::os::fd::{AsFd as _, OwnedFd};
     use std::process::ExitCode;
 
-    use locus_core::{Assignment, Event, Network, Outcome, RunResult, Transcript};
+    use locus_core::{Assignment, Event, Network, Outcome, RunResult, TestCase, Transcript};
+    use rustix::fs::{Mode, OFlags};
+    use rustix::io::Errno;
 
-    use super::{Answer, Beforehand, fail};
+    use super::{Beforehand, fail};
+    use crate::answer::{self, Answer};
     use crate::embedded;
-    use crate::execute::{Place, execute, view};
+    use crate::execute::{Place, Prepared, execute, view};
     use crate::memory::CgroupFiles;
     use crate::prestart::Prestarted;
     use crate::sandbox::{EnterError, Isolation, View, drop_root, enter, report_of_host};
     use crate::signals::{self, Cancel};
+    use crate::step::Feed;
     use crate::tell::Teller;
 
     pub fn serve() -> ExitCode {
@@ -121,7 +119,7 @@ mod platform {
         }
     }
 
-    pub fn run(assignment: &Assignment, weak_will_do: bool) -> (Answer, ExitCode) {
+    pub fn run(assignment: &Assignment, tests: &[TestCase], weak_will_do: bool) -> (Answer, ExitCode) {
         let failed = |error: String| (Answer { error, ..Answer::default() }, ExitCode::FAILURE);
         // Asked in a process of its own: an attempt that fails leaves its traces.
         let report = match embedded::probe() {
@@ -144,11 +142,18 @@ mod platform {
             Err(error) => return failed(error.to_string()),
         };
         let mut transcript = Transcript::default();
-        execute(assignment, &place, &place.gauge(None), None, &cancel, &mut |event| transcript.push(event, usize::MAX));
-        let result = transcript.result.expect("a run ends with its result");
-        let code = if result.outcome == Outcome::RunnerFailed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (Answer { stdout: text(&transcript.stdout), stderr: text(&transcript.stderr), error: result.error }, code)
+        // With `run -` it has been read to its end.
+        let feed = assignment.interactive.then(take_stdin).transpose();
+        let feed = match feed {
+            Ok(more) => more.map(|more| Feed { begun: Vec::new(), more }),
+            Err(error) => return failed(format!("stdin can't be passed on: {error}")),
+        };
+        let prepared = Prepared { interpreter: None, feed };
+        execute(assignment, &place, &place.gauge(None), prepared, &cancel, &mut |event| {
+            transcript.push(event, usize::MAX);
+        });
+        let (answer, outcome) = answer::of(transcript, tests);
+        (answer, if outcome == Outcome::RunnerFailed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     /// Tells which layers of the sandbox hold on this machine.
@@ -172,7 +177,7 @@ mod platform {
         let mut memory = cgroup.map(|folder| CgroupFiles::open(folder)).transpose()?;
         if memory.is_some() {
             // The server has moved this process into the cgroup when it sends the first byte, which is a blank.
-            if std::io::stdin().read(&mut [0])? == 0 {
+            if rustix::io::read(rustix::stdio::stdin(), &mut [0])? == 0 {
                 return Ok(());
             }
         }
@@ -189,14 +194,14 @@ mod platform {
             let prestarted = Prestarted::start(standby, place, &gauge).ok().flatten();
             interpreter = Some((gauge, prestarted));
         }
-        let mut json = Vec::new();
-        std::io::stdin().read_to_end(&mut json)?;
+        let (json, begun) = read_line()?;
         if json.is_empty() {
             // The server that held this process ready is gone.
             return Ok(());
         }
         let assignment: Assignment = serde_json::from_slice(&json)?;
         drop(json);
+        let feed = if assignment.interactive { Some(Feed { begun, more: take_stdin()? }) } else { None };
         let settled = match (settled, beforehand) {
             (None, _) => stay_on_host(&assignment),
             (Some(_), Some(known)) if known.network != assignment.network => {
@@ -211,7 +216,8 @@ mod platform {
                 // PR_SET_PDEATHSIG, which fires when the thread that started this process ends.
                 let cancel = cancel.or_hang_up(std::io::stdout().as_fd().try_clone_to_owned()?);
                 let (gauge, interpreter) = interpreter.unwrap_or_else(|| (place.gauge(memory), None));
-                execute(&assignment, &place, &gauge, interpreter, &cancel, &mut |event| teller.tell(&event));
+                let prepared = Prepared { interpreter, feed };
+                execute(&assignment, &place, &gauge, prepared, &cancel, &mut |event| teller.tell(&event));
             }
             Err(error) => {
                 let result = RunResult::failed(Outcome::RunnerFailed, format!("the sandbox can't be made: {error}"));
@@ -220,6 +226,34 @@ mod platform {
         }
         teller.finish();
         Ok(())
+    }
+
+    /// All of stdin up to the end of a line, or its end; and what was read of it behind that.
+    fn read_line() -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let mut line = Vec::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = match rustix::io::read(rustix::stdio::stdin(), &mut *buffer) {
+                Ok(0) => return Ok((line, Vec::new())),
+                Ok(count) => count,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let read = &buffer[..count];
+            if let Some(end) = read.iter().position(|byte| *byte == b'\n') {
+                line.extend_from_slice(&read[..end]);
+                return Ok((line, read[end + 1..].to_vec()));
+            }
+            line.extend_from_slice(read);
+        }
+    }
+
+    /// Stdin itself, so that it is closed for whoever writes to it once nobody needs it.
+    fn take_stdin() -> io::Result<OwnedFd> {
+        let stdin = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+        let null = rustix::fs::open(c"/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::stdio::dup2_stdin(&null)?;
+        Ok(stdin)
     }
 
     fn unprepared(source: std::io::Error) -> EnterError {
@@ -247,9 +281,10 @@ mod platform {
 mod platform {
     use std::process::ExitCode;
 
-    use locus_core::Assignment;
+    use locus_core::{Assignment, TestCase};
 
-    use super::{Answer, Beforehand, fail};
+    use super::{Beforehand, fail};
+    use crate::answer::Answer;
 
     const NEEDS_LINUX: &str = "runs need Linux or a cluster";
 
@@ -265,7 +300,7 @@ mod platform {
         fail(NEEDS_LINUX)
     }
 
-    pub fn run(_: &Assignment, _: bool) -> (Answer, ExitCode) {
+    pub fn run(_: &Assignment, _: &[TestCase], _: bool) -> (Answer, ExitCode) {
         (Answer { error: NEEDS_LINUX.into(), ..Answer::default() }, ExitCode::FAILURE)
     }
 }

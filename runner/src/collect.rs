@@ -1,11 +1,12 @@
 //! The files that a program has left and that were asked for.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use locus_core::FileLeft;
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fchmod, fstat, openat, openat2};
+use rustix::io::Errno;
 
 /// The most files of a run that are returned.
 const FILES_MAX: usize = 32;
@@ -24,42 +25,48 @@ pub struct Collected {
     pub left: Vec<FileLeft>,
 }
 
-/// Reads the files below a folder whose names are among the wanted ones or match one of their globs. Nothing of the
-/// program may be alive. No link is followed.
-pub fn collect(folder: &Path, wanted: &[String]) -> Collected {
-    let mut walk = Walk { wanted, found: Vec::new(), entries: 0, cut: false };
+/// Reads the files below a folder whose names are among the wanted ones or match one of their globs, in which `*` stands for
+/// any part of a name and `**` for any folders. Nothing of the program may be alive. No link is followed.
+pub fn collect(root: BorrowedFd<'_>, wanted: &[String]) -> Collected {
     let mut collected = Collected::default();
-    let opened = openat(CWD, folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(io::Error::from);
-    if let Err(error) = opened.and_then(|root| walk.enter(&root, "", 0)) {
-        collected.leave(&folder.to_string_lossy(), format!("the work folder can't be read: {error}"));
+    if wanted.is_empty() {
+        return collected;
     }
-    walk.found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    // A program may have closed it, if it is its own.
+    let _ = fchmod(root, Mode::RWXU);
+    let (globs, names): (Vec<&String>, Vec<&String>) = wanted.iter().partition(|name| name.contains('*'));
+    let globs = globs.into_iter().map(|glob| literal_but_stars(glob)).collect();
+    let mut walk = Walk { globs, found: BTreeMap::new(), entries: 0, cut: false, more: false };
+    for name in names {
+        match open_named(root, name) {
+            Ok(Some(file)) => walk.add(name.clone(), Ok(file)),
+            Ok(None) => collected.leave(name, "the program left no such file".into()),
+            Err(error) => collected.leave(name, format!("it can't be read: {error}")),
+        }
+    }
+    if !walk.globs.is_empty()
+        && let Err(error) = walk.enter(root, "", 0)
+    {
+        collected.leave(".", format!("the work folder can't be read: {error}"));
+    }
     let mut room = BYTES_MAX;
     for (name, file) in walk.found {
-        if collected.files.len() == FILES_MAX {
-            collected.leave(&name, format!("more than {FILES_MAX} files match"));
-            break;
-        }
         match read(file, room) {
             Ok(Some(data)) => {
                 room -= data.len();
                 collected.files.push((name, data));
             }
-            Ok(None) => collected.leave(&name, format!("all files together would be larger than {} MiB", BYTES_MAX >> 20)),
+            Ok(None) => {
+                collected.leave(&name, format!("all files together would be larger than {} MiB", BYTES_MAX >> 20))
+            }
             Err(error) => collected.leave(&name, format!("it can't be read: {error}")),
         }
     }
-    if walk.cut {
-        collected.leave("", format!("there are more than {ENTRIES_MAX} files, or folders deeper than {DEPTH_MAX}"));
+    if walk.more {
+        collected.leave(".", format!("more than {FILES_MAX} files match: these are the first ones"));
     }
-    let is_missing = |name: &&String| {
-        !name.contains(['*', '?', '[', '{'])
-            && !collected.files.iter().any(|(found, _)| found == *name)
-            && !collected.left.iter().any(|left| left.name == **name)
-    };
-    let missing: Vec<_> = wanted.iter().filter(is_missing).cloned().collect();
-    for name in missing {
-        collected.leave(&name, "the program left no such file".into());
+    if walk.cut {
+        collected.leave(".", format!("there are more than {ENTRIES_MAX} files, or folders deeper than {DEPTH_MAX}"));
     }
     collected
 }
@@ -70,25 +77,63 @@ impl Collected {
     }
 }
 
-struct Walk<'a> {
-    wanted: &'a [String],
-    found: Vec<(String, io::Result<OwnedFd>)>,
-    entries: usize,
-    cut: bool,
+/// A glob in which nothing but stars has a meaning: alternatives in it could take for ever to try.
+fn literal_but_stars(glob: &str) -> String {
+    let mut text = String::with_capacity(glob.len());
+    for character in glob.chars() {
+        if "?[]{}!\\".contains(character) {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
 }
 
-impl Walk<'_> {
+const OPEN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// A file by its name; `None` if there is none, or something else than a file.
+fn open_named(root: BorrowedFd<'_>, name: &str) -> io::Result<Option<OwnedFd>> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    // What it is comes first: some things do something when they are opened.
+    let seen = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let path = match openat2(root, name, seen, Mode::empty(), resolve) {
+        Ok(path) => path,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if FileType::from_raw_mode(fstat(&path)?.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
+    Ok(Some(openat2(root, name, OFlags::RDONLY | OPEN, Mode::empty(), resolve)?))
+}
+
+struct Walk {
+    globs: Vec<String>,
+    /// Those that come first by their names; each is an open file until it is read.
+    found: BTreeMap<String, io::Result<OwnedFd>>,
+    entries: usize,
+    cut: bool,
+    more: bool,
+}
+
+impl Walk {
+    fn add(&mut self, name: String, file: io::Result<OwnedFd>) {
+        self.found.insert(name, file);
+        if self.found.len() > FILES_MAX {
+            self.found.pop_last();
+            self.more = true;
+        }
+    }
+
     /// Looks through one folder; `name` is its own below the first one.
-    fn enter(&mut self, folder: &OwnedFd, name: &str, depth: usize) -> io::Result<()> {
+    fn enter(&mut self, folder: BorrowedFd<'_>, name: &str, depth: usize) -> io::Result<()> {
         if depth > DEPTH_MAX {
             self.cut = true;
             return Ok(());
         }
         for entry in Dir::read_from(folder)? {
             let entry = entry?;
-            // A name that is no text can't be asked for.
-            let Ok(own) = entry.file_name().to_str() else { continue };
-            if own == "." || own == ".." {
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
                 continue;
             }
             self.entries += 1;
@@ -96,24 +141,20 @@ impl Walk<'_> {
                 self.cut = true;
                 return Ok(());
             }
+            // A name that is no text can't be asked for.
+            let Ok(own) = entry.file_name().to_str() else { continue };
             let path = if name.is_empty() { own.to_owned() } else { format!("{name}/{own}") };
             // Of one part, with no link followed: it can't lead out of the folder.
-            let open = |flags| {
-                let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-                openat(folder, own, flags, Mode::empty()).map_err(io::Error::from)
-            };
+            let open = |flags| openat(folder, own, flags | OPEN, Mode::empty()).map_err(io::Error::from);
             match entry.file_type() {
                 FileType::Directory => {
                     // One that can't be entered holds nothing that could be returned.
-                    if let Ok(inner) = open(OFlags::DIRECTORY) {
-                        self.enter(&inner, &path, depth + 1)?;
+                    if let Ok(inner) = open(OFlags::RDONLY | OFlags::DIRECTORY) {
+                        self.enter(inner.as_fd(), &path, depth + 1)?;
                     }
                 }
-                FileType::RegularFile if self.wanted.iter().any(|wanted| fast_glob::glob_match(wanted, &path)) => {
-                    // Each is an open file until it is read.
-                    if self.found.len() <= FILES_MAX {
-                        self.found.push((path, open(OFlags::RDONLY)));
-                    }
+                FileType::RegularFile if self.globs.iter().any(|glob| fast_glob::glob_match(glob, &path)) => {
+                    self.add(path, open(OFlags::RDONLY));
                 }
                 _ => {}
             }
@@ -125,10 +166,11 @@ impl Walk<'_> {
 /// All of a file; `None` where it is larger than `room`.
 fn read(file: io::Result<OwnedFd>, room: usize) -> io::Result<Option<Vec<u8>>> {
     let file = file?;
-    if fstat(&file)?.st_size > i64::try_from(room).unwrap_or(i64::MAX) {
+    let size = usize::try_from(fstat(&file)?.st_size).unwrap_or(usize::MAX);
+    if size > room {
         return Ok(None);
     }
-    let mut data = Vec::new();
+    let mut data = Vec::with_capacity(size);
     std::fs::File::from(file).take(room as u64).read_to_end(&mut data)?;
     Ok(Some(data))
 }
@@ -137,8 +179,14 @@ fn read(file: io::Result<OwnedFd>, room: usize) -> io::Result<Option<Vec<u8>>> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::time::{Duration, Instant};
 
-    use super::{BYTES_MAX, FILES_MAX, collect};
+    use super::{BYTES_MAX, Collected, ENTRIES_MAX, FILES_MAX};
+
+    fn collect(folder: &std::path::Path, wanted: &[String]) -> Collected {
+        let folder = crate::folder::Folder::open(folder).expect("it is there");
+        super::collect(folder.fd(), wanted)
+    }
 
     fn names(wanted: &[&str], folder: &std::path::Path) -> (Vec<String>, Vec<String>) {
         let wanted: Vec<_> = wanted.iter().map(|name| (*name).to_owned()).collect();
@@ -185,5 +233,72 @@ mod tests {
         }
         let (found, left) = names(&["n*"], folder.path());
         assert_eq!((found.len(), left.len()), (FILES_MAX, 1));
+    }
+
+    #[test]
+    fn of_many_files_those_named_and_the_first_ones_are_returned() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..ENTRIES_MAX + 100 {
+            fs::write(folder.path().join(format!("n{number}")), "").expect("it is written");
+        }
+        let last = format!("n{}", ENTRIES_MAX + 99);
+        assert_eq!(names(&[&last], folder.path()), (vec![last], vec![]));
+        let (found, left) = names(&["*"], folder.path());
+        assert_eq!((found.len(), left), (FILES_MAX, vec![".".into(), ".".into()]));
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..100 {
+            fs::write(folder.path().join(format!("n{number:03}")), "").expect("it is written");
+        }
+        let (found, _) = names(&["*"], folder.path());
+        assert_eq!((found[0].as_str(), found[FILES_MAX - 1].as_str()), ("n000", "n031"));
+    }
+
+    #[test]
+    fn a_name_means_itself_and_no_glob_takes_for_ever() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a[1].txt", "a1.txt", "b{c,d}", "e!f?"] {
+            fs::write(folder.path().join(name), "").expect("it is written");
+        }
+        assert_eq!(names(&["a[1].txt", "b{c,d}", "*!f?"], folder.path()).0, ["a[1].txt", "b{c,d}", "e!f?"]);
+        assert_eq!(names(&["a[1]*"], folder.path()).0, ["a[1].txt"]);
+        let long = "a/".repeat(30) + &"a".repeat(200);
+        fs::create_dir_all(folder.path().join(&long).parent().expect("it has one")).expect("folders");
+        fs::write(folder.path().join(&long), "").expect("it is written");
+        let begin = Instant::now();
+        for glob in ["*a".repeat(100) + "b", "**/".repeat(60) + "*b", "**/*a".repeat(40), "{a,a}".repeat(40) + "*b"] {
+            names(&[&glob], folder.path());
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_told_and_no_link_on_the_way_is_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("real")).expect("a folder");
+        fs::write(folder.path().join("real/file"), "x").expect("it is written");
+        symlink("real", folder.path().join("way")).expect("a link");
+        symlink("../../../../../../etc", folder.path().join("out")).expect("a link");
+        symlink("link", folder.path().join("link")).expect("a link");
+        let wanted = ["way/file", "out/passwd", "link", "real", "real/file", "real/file/x"];
+        let (found, left) = names(&wanted, folder.path());
+        assert_eq!((found, left.len()), (vec!["real/file".into()], 5));
+        assert_eq!(names(&["**/passwd", "way/*"], folder.path()), (vec![], vec![]));
+        let sparse = fs::File::create(folder.path().join("sparse")).expect("it is made");
+        sparse.set_len(1 << 40).expect("it is sparse");
+        assert_eq!(names(&["sparse"], folder.path()), (vec![], vec!["sparse".into()]));
+    }
+
+    #[test]
+    fn names_that_are_no_text_and_deep_folders_hold_nobody_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let script = "
+import os
+open(b'\\xff\\xfe', 'w'); open('fine', 'w'); os.mkdir(b'\\xfe'); open(b'\\xfe/inner', 'w')
+for _ in range(2000): os.mkdir('d' * 50); os.chdir('d' * 50)
+";
+        let made = std::process::Command::new("python3").args(["-c", script]).current_dir(folder.path()).status();
+        assert!(made.expect("the tests need python3").success());
+        assert_eq!(names(&["**"], folder.path()), (vec!["fine".into()], vec![".".into()]));
+        crate::folder::Folder::open(folder.path()).and_then(|folder| folder.empty()).expect("it is ours");
     }
 }

@@ -6,16 +6,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use locus_core::{
-    Assignment, CompileResult, EnvVar, Event, InvalidRequest, Limits, Network, Outcome, Program, RunRequest, RunResult,
+    Assignment, CaseInput, CompileResult, EnvVar, Event, InvalidRequest, Limits, Network, Outcome, Program, RunRequest,
+    RunResult, TestCase,
 };
 
+use crate::cases::{self, Ground};
+use crate::collect::collect;
+use crate::folder::KeepError;
 use crate::memory::{CgroupFiles, Gauge};
 use crate::output::Stream;
 use crate::prestart::Prestarted;
 use crate::sandbox::{Confines, SHARED_MEMORY, Setting, TMP, View, WORK};
 use crate::signals::Cancel;
 use crate::spawn::PATH;
-use crate::step::{Step, StepError};
+use crate::step::{Ended, Feed, Room, Step, StepError};
 use crate::verdict;
 use crate::workdir::WorkDir;
 
@@ -47,9 +51,18 @@ impl Place {
     }
 }
 
+/// What is there for a run before it is known.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// An interpreter that waits for it.
+    pub interpreter: Option<Prestarted>,
+    /// Where more input comes from, if the run is interactive.
+    pub feed: Option<Feed>,
+}
+
 /// Why a run did not take place.
 #[derive(Debug, thiserror::Error)]
-enum ExecuteError {
+pub enum ExecuteError {
     #[error(transparent)]
     Request(#[from] InvalidRequest),
     #[error("the work folder can't be made: {0}")]
@@ -58,6 +71,12 @@ enum ExecuteError {
     File { name: String, source: io::Error },
     #[error("the sandbox can't be made: {0}")]
     Confines(io::Error),
+    #[error(
+        "a run with tests needs a container of its own: what this process shares with its machine can't be cleared"
+    )]
+    Shared,
+    #[error("what a test has left can't be cleared: {0}")]
+    Clear(io::Error),
     #[error(transparent)]
     Step(#[from] StepError),
 }
@@ -70,7 +89,9 @@ impl ExecuteError {
             Self::Step(StepError::Start { source, .. }) if source.kind() == io::ErrorKind::ArgumentListTooLong => {
                 Outcome::InvalidRequest
             }
-            Self::Folder(_) | Self::File { .. } | Self::Confines(_) | Self::Step(_) => Outcome::RunnerFailed,
+            Self::Folder(_) | Self::File { .. } | Self::Confines(_) | Self::Shared | Self::Clear(_) | Self::Step(_) => {
+                Outcome::RunnerFailed
+            }
         }
     }
 }
@@ -81,11 +102,11 @@ pub fn execute(
     assignment: &Assignment,
     place: &Place,
     gauge: &Gauge,
-    interpreter: Option<Prestarted>,
+    prepared: Prepared,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) {
-    let result = attempt(assignment, place, gauge, interpreter, cancel, on_event)
+    let result = attempt(assignment, place, gauge, prepared, cancel, on_event)
         .unwrap_or_else(|error| RunResult::failed(error.outcome(), error.to_string()));
     on_event(Event::Finished { result });
 }
@@ -94,17 +115,20 @@ fn attempt(
     assignment: &Assignment,
     place: &Place,
     gauge: &Gauge,
-    interpreter: Option<Prestarted>,
+    prepared: Prepared,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<RunResult, ExecuteError> {
     // One that does not suit is gone before anything of the run is there: it counts for the same limits.
-    let interpreter = interpreter.filter(|interpreter| interpreter.suits(assignment));
+    let interpreter = prepared.interpreter.filter(|interpreter| interpreter.suits(assignment));
+    let feed = prepared.feed.filter(|_| assignment.interactive);
     let files = request(assignment).sources("")?;
     let dir = match place.folder() {
         Some(folder) => WorkDir::given(folder),
-        None => WorkDir::temporary().map_err(ExecuteError::Folder)?,
+        None => WorkDir::temporary(),
     };
+    let dir = dir.map_err(ExecuteError::Folder)?;
+    let ground = if assignment.cases.is_empty() { None } else { Some(Ground::of(&dir, place)?) };
     for file in &files {
         let written = dir.write(&file.name, &file.bytes()?);
         written.map_err(|source| ExecuteError::File { name: file.name.clone(), source })?;
@@ -117,35 +141,71 @@ fn attempt(
     let (limits, confines) = (&assignment.limits, &confine(&assignment.limits)?);
     let env = |limits| environment(program, &assignment.env, limits, &dir);
     let (path, run_env) = (&path(program), env(limits));
-    let step = Step { argv: &[], path, env: &run_env, folder: dir.path(), stdin: &[], limits, confines, gauge, cancel };
+    let (folder, room) = (dir.path(), Room::of(limits));
+    let step = Step { argv: &[], path, env: &run_env, folder, stdin: &[], limits, room, confines, gauge, cancel };
     let mut compile = None;
     if let Some(compiler) = &program.compile {
         let argv = argv(compiler, &assignment.compile_args);
         let limits = assignment.compile_limits.as_ref().unwrap_or(limits);
         let (result, told) = {
-            let (env, confines) = (env(limits), confine(limits)?);
-            compile_with(Step { argv: &argv, env: &env, limits, confines: &confines, ..step })?
+            let (env, confines, room) = (env(limits), confine(limits)?, Room::of(limits));
+            compile_with(Step { argv: &argv, env: &env, limits, room, confines: &confines, ..step })?
         };
         if !result.outcome.is_success() {
             return Ok(RunResult { compile: Some(told), exit_code: None, signal: None, ..result });
         }
         compile = Some(told);
     }
-    let argv = argv(&program.run, &assignment.args);
-    let ended =
-        Step { argv: &argv, stdin: assignment.stdin.as_bytes(), ..step }.run(interpreter, &mut |stream, data| {
-            on_event(match stream {
-                Stream::Stdout => Event::Stdout { data },
-                Stream::Stderr => Event::Stderr { data },
-            });
+    let is_compiled = compile.is_some();
+    let argv = |args: &[String]| argv(&program.run, args);
+    let result = if let Some(ground) = &ground {
+        let kept = match dir.folder().keep() {
+            Ok(kept) => kept,
+            Err(KeepError::Read(error)) => return Err(ExecuteError::Folder(error)),
+            // It was not so large before the compile step.
+            Err(error @ KeepError::TooMuch) => {
+                let error = format!("what the compiler has left can't be kept for each test: {error}");
+                return Ok(RunResult { compile, ..RunResult::failed(Outcome::CompileFailed, error) });
+            }
+        };
+        cases::run(step, &assignment.cases, &argv, &ground.keeping(&kept, is_compiled), interpreter, on_event)?
+    } else {
+        let argv = argv(&assignment.args);
+        let stdin = assignment.stdin.as_bytes();
+        let ended = Step { argv: &argv, stdin, ..step }.run(interpreter, feed, &mut |stream, data| {
+            on_event(output(stream, data));
         });
+        let result = ended_or_not_started(ended, limits, is_compiled)?;
+        let collected = collect(dir.folder().fd(), &assignment.output_files);
+        for (name, data) in collected.files {
+            on_event(Event::File { name, data });
+        }
+        RunResult { files_left: collected.left, ..result }
+    };
+    Ok(RunResult { compile, ..result })
+}
+
+/// The event of what a program wrote.
+pub fn output(stream: Stream, data: Vec<u8>) -> Event {
+    match stream {
+        Stream::Stdout => Event::Stdout { data },
+        Stream::Stderr => Event::Stderr { data },
+    }
+}
+
+/// The result of the program, also of one that can't be started for a reason of its own.
+pub fn ended_or_not_started(
+    ended: Result<Ended, StepError>,
+    limits: &Limits,
+    is_compiled: bool,
+) -> Result<RunResult, ExecuteError> {
     match ended {
-        Ok(ended) => Ok(RunResult { compile, ..verdict::result(&ended, &assignment.limits, "the program") }),
+        Ok(ended) => Ok(verdict::result(&ended, limits, "the program")),
         // What was compiled is the user's own.
         Err(StepError::Start { source, program })
-            if compile.is_some() && source.kind() != io::ErrorKind::ArgumentListTooLong =>
+            if is_compiled && source.kind() != io::ErrorKind::ArgumentListTooLong =>
         {
-            Ok(RunResult { compile, ..verdict::not_started(&program, &source) })
+            Ok(verdict::not_started(&program, &source))
         }
         Err(error) => Err(error.into()),
     }
@@ -154,7 +214,7 @@ fn attempt(
 /// Compiles; what the compiler writes is no output of the program and so no event.
 fn compile_with(step: Step<'_>) -> Result<(RunResult, CompileResult), StepError> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let ended = step.run(None, &mut |stream, data| match stream {
+    let ended = step.run(None, None, &mut |stream, data| match stream {
         Stream::Stdout => stdout.extend(data),
         Stream::Stderr => stderr.extend(data),
     })?;
@@ -180,8 +240,15 @@ fn request(assignment: &Assignment) -> RunRequest {
         args: assignment.args.clone(),
         env: [&assignment.program.env[..], &assignment.env].concat(),
         compile_args: assignment.compile_args.clone(),
+        interactive: assignment.interactive,
+        output_files: assignment.output_files.clone(),
+        tests: assignment.cases.iter().map(test).collect(),
         ..RunRequest::default()
     }
+}
+
+fn test(case: &CaseInput) -> TestCase {
+    TestCase { args: Some(case.args.clone()), ..TestCase::default() }
 }
 
 pub fn setting(program: &Program, network: Network, place: &Place, dir: &WorkDir, gauge: &Gauge) -> Setting {

@@ -64,7 +64,7 @@ pub enum InputError {
 }
 
 impl Stdin {
-    /// That of a run which takes none.
+    /// That of a run which takes none, since all of its input is known.
     pub(crate) fn closed() -> Self {
         Self::in_state(State::NotInteractive)
     }

@@ -1,5 +1,6 @@
 //! How much memory the processes of a run use together, and whether the kernel has killed one of them for it.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -22,13 +23,22 @@ pub enum Gauge {
 impl Gauge {
     /// The gauge of a cgroup, from now on. `folders` are bounded by themselves, so what they hold is not counted.
     pub fn of(files: CgroupFiles, folders: Vec<PathBuf>) -> Self {
-        let mut cgroup = Cgroup { files, folders, baseline: 0 };
+        let cgroup = Cgroup { files, folders, baseline: Cell::new(0) };
         match cgroup.charged() {
             Some(charged) => {
-                cgroup.baseline = charged;
+                cgroup.baseline.set(charged);
                 Self::Cgroup(cgroup)
             }
             None => Self::Processes,
+        }
+    }
+
+    /// Begins anew: what is there now is not of the program that is started next. Nothing of the run may be alive.
+    pub fn restart(&self) {
+        if let Self::Cgroup(cgroup) = self
+            && let Some(charged) = cgroup.charged()
+        {
+            cgroup.baseline.set(charged);
         }
     }
 
@@ -52,7 +62,7 @@ impl Gauge {
     pub fn is_over(&self, family: &mut Family, limit: u64, deadline: Instant) -> bool {
         let used = match self {
             Self::Cgroup(cgroup) => match cgroup.charged() {
-                Some(charged) => charged.saturating_sub(cgroup.baseline),
+                Some(charged) => charged.saturating_sub(cgroup.baseline.get()),
                 // Behind this stands the cgroup's own limit.
                 None => return false,
             },
@@ -78,7 +88,7 @@ impl Gauge {
 pub struct Cgroup {
     files: CgroupFiles,
     folders: Vec<PathBuf>,
-    baseline: u64,
+    baseline: Cell<u64>,
 }
 
 impl Cgroup {

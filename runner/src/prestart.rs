@@ -56,7 +56,7 @@ impl Prestarted {
     pub fn start(standby: &Standby, place: &Place, gauge: &Gauge) -> io::Result<Option<Self>> {
         let (program, Some(folder)) = (&standby.program, place.folder()) else { return Ok(None) };
         let Some(prestart) = program.prestart.as_ref().filter(|_| program.compile.is_none()) else { return Ok(None) };
-        let dir = WorkDir::given(folder);
+        let dir = WorkDir::given(folder)?;
         let setting = execute::setting(program, standby.network, place, &dir, gauge);
         let confines = Arc::new(Confines::new(&setting, &standby.limits)?);
         let argv = execute::argv(&program.run, &prestart.main, &[]);

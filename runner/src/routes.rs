@@ -6,16 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
 use locus_core::token::{Demand, Scope, TokenError, TokenVerifier};
 use locus_core::{Assignment, PodInfo, RunState, Standby};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::{Notify, watch};
 
 use crate::execute::Place;
+use crate::input::InputError;
 use crate::run::{Post, Run};
 use crate::sandbox;
 use crate::signals::{Cancel, Canceller};
@@ -25,8 +30,12 @@ const BODY_MAX: usize = 8 << 20;
 /// The time that sending one may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The most bytes of input at a time.
+const INPUT_MAX: usize = 64 << 10;
+
 const RUN: &[Scope] = &[Scope::Run];
 const READ: &[Scope] = &[Scope::Run, Scope::Read];
+const STDIN: &[Scope] = &[Scope::Run, Scope::Stdin];
 
 /// What the routes share: one pod, and at most one run.
 pub struct Runner {
@@ -68,10 +77,14 @@ enum Refusal {
     StillRunning,
     #[error("the assignment can't be read: {0}")]
     Malformed(String),
-    #[error("the assignment is longer than {BODY_MAX} bytes or broke off")]
-    Body,
-    #[error("the assignment took too long to arrive")]
+    #[error("the body is longer than {0} bytes or broke off")]
+    Body(usize),
+    #[error("the body took too long to arrive")]
     Slow,
+    #[error("give ?at= a number and &end= true or false")]
+    Query(#[from] QueryRejection),
+    #[error(transparent)]
+    Input(#[from] InputError),
     #[error("the run can't be started: {0}")]
     Start(#[from] io::Error),
 }
@@ -82,12 +95,19 @@ impl IntoResponse for Refusal {
             Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::UnknownRun(_) => StatusCode::NOT_FOUND,
             Self::OtherRun | Self::Retired | Self::HasRun | Self::StillRunning => StatusCode::CONFLICT,
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Malformed(_) | Self::Query(_) => StatusCode::BAD_REQUEST,
+            Self::Body(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Input(InputError::Gap { .. }) => StatusCode::CONFLICT,
+            Self::Input(InputError::Full { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Input(InputError::NotInteractive | InputError::Over | InputError::Ended) => StatusCode::GONE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Start(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        (status, Json(serde_json::json!({ "error": self.to_string() }))).into_response()
+        let mut answer = json!({ "error": self.to_string() });
+        if let Self::Input(InputError::Gap { taken } | InputError::Full { taken }) = self {
+            answer["taken"] = taken.into();
+        }
+        (status, Json(answer)).into_response()
     }
 }
 
@@ -142,6 +162,7 @@ impl Runner {
             .route("/v1/pod", get(pod).delete(retire))
             .route("/v1/runs/{uid}", get(state).put(start).delete(cancel))
             .route("/v1/runs/{uid}/events", get(events))
+            .route("/v1/runs/{uid}/stdin", post(stdin))
             .route("/v1/runs/{uid}/ack", post(acknowledge))
             .with_state(self)
     }
@@ -219,8 +240,7 @@ async fn start(
     let (parts, body) = request.into_parts();
     // Before a byte of the body is held: strangers can't fill the runner's memory.
     runner.authorize(&parts.headers, &uid, RUN, None)?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await;
-    let body = body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::Body)?;
+    let body = read(body, BODY_MAX).await?;
     runner.authorize(&parts.headers, &uid, RUN, Some(&body))?;
     let assignment: Assignment =
         serde_json::from_slice(&body).map_err(|error| Refusal::Malformed(error.to_string()))?;
@@ -229,6 +249,11 @@ async fn start(
     }
     let (status, state) = runner.accept(assignment)?;
     Ok((status, Json(state)))
+}
+
+async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, most)).await;
+    body.map_err(|_| Refusal::Slow)?.map_err(|_| Refusal::Body(most))
 }
 
 async fn state(State(runner): Shared, Path(uid): Path<String>, headers: HeaderMap) -> Result<Json<RunState>, Refusal> {
@@ -250,6 +275,30 @@ async fn cancel(State(runner): Shared, Path(uid): Path<String>, headers: HeaderM
     runner.find(&headers, &uid, RUN)?;
     runner.cancel();
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Where input belongs.
+#[derive(Debug, Deserialize)]
+struct At {
+    /// How many bytes there were before it. What of it was taken before is passed over.
+    at: Option<u64>,
+    /// Whether it is the last.
+    #[serde(default)]
+    end: bool,
+}
+
+async fn stdin(
+    State(runner): Shared,
+    Path(uid): Path<String>,
+    at: Result<Query<At>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let run = runner.find(&parts.headers, &uid, STDIN)?;
+    let Query(At { at, end }) = at?;
+    let body = read(body, INPUT_MAX).await?;
+    let taken = run.stdin.send(&body, at, end)?;
+    Ok(Json(json!({ "taken": taken })).into_response())
 }
 
 async fn acknowledge(

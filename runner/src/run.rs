@@ -7,11 +7,13 @@ use std::thread;
 
 use locus_core::{Assignment, Event, RunState, Standby};
 
-use crate::execute::{Place, execute};
+use crate::execute::{Place, Prepared, execute};
+use crate::input::Stdin;
 use crate::journal::Journal;
 use crate::memory::CgroupFiles;
 use crate::prestart::{Prestarted, Waiting};
 use crate::signals::Cancel;
+use crate::step::Feed;
 
 /// A run that was started.
 #[derive(Debug)]
@@ -20,20 +22,31 @@ pub struct Run {
     pub uid: String,
     /// Its events.
     pub journal: Arc<Journal>,
+    /// What sends to its standard input.
+    pub stdin: Stdin,
+}
+
+/// A run as it is handed to the thread.
+#[derive(Debug)]
+struct Job {
+    assignment: Assignment,
+    journal: Arc<Journal>,
+    stdin: Stdin,
+    feed: Option<Feed>,
 }
 
 /// What takes the run of this pod: a thread, which alone starts processes and waits for them, and which is there before the
 /// run with an interpreter, where the run's language can be held ready.
 #[derive(Debug)]
 pub struct Post {
-    runs: Sender<(Assignment, Arc<Journal>)>,
+    runs: Sender<Job>,
     waiting: Arc<OnceLock<Waiting>>,
 }
 
 impl Post {
     /// Starts the thread.
     pub fn start(place: Place, cancel: Cancel, standby: Option<Standby>) -> io::Result<Self> {
-        let (runs, run) = channel::<(Assignment, Arc<Journal>)>();
+        let (runs, run) = channel::<Job>();
         let waiting = Arc::new(OnceLock::new());
         let told = waiting.clone();
         thread::Builder::new().name("run".into()).spawn(move || {
@@ -48,9 +61,14 @@ impl Post {
             if let Some((_, Some(interpreter))) = &standby {
                 let _ = told.set(interpreter.waiting());
             }
-            let Ok((assignment, journal)) = run.recv() else { return };
+            let Ok(Job { assignment, journal, stdin, feed }) = run.recv() else { return };
             let (gauge, interpreter) = standby.unwrap_or_else(|| (place.gauge(CgroupFiles::of_container()), None));
-            execute(&assignment, &place, &gauge, interpreter, &cancel, &mut |event: Event| {
+            let prepared = Prepared { interpreter, feed };
+            execute(&assignment, &place, &gauge, prepared, &cancel, &mut |event: Event| {
+                if matches!(event, Event::Finished { .. }) {
+                    // Before anybody can know of the end.
+                    stdin.over();
+                }
                 if let Event::Finished { result } = &event {
                     tracing::info!(
                         run.uid = assignment.uid,
@@ -71,13 +89,21 @@ impl Post {
         self.waiting.get().is_some_and(Waiting::is_ready)
     }
 
-    /// Starts the run, of which there is one.
+    /// Starts the run, of which there is one. A tokio runtime must be running.
     pub fn run(&self, assignment: Assignment) -> io::Result<Run> {
-        let run = Run { uid: assignment.uid.clone(), journal: Journal::new() };
-        let sent = self.runs.send((assignment, run.journal.clone()));
+        let (stdin, feed) = if assignment.interactive { interactive()? } else { (Stdin::closed(), None) };
+        let run = Run { uid: assignment.uid.clone(), journal: Journal::new(), stdin: stdin.clone() };
+        let sent = self.runs.send(Job { assignment, journal: run.journal.clone(), stdin, feed });
         sent.map_err(|_| io::Error::other("the thread of runs is gone"))?;
         Ok(run)
     }
+}
+
+/// The two ends of an input.
+fn interactive() -> io::Result<(Stdin, Option<Feed>)> {
+    let (write, read) = tokio::net::unix::pipe::pipe()?;
+    let more = read.into_nonblocking_fd()?;
+    Ok((Stdin::to(write, Vec::new()), Some(Feed { begun: Vec::new(), more })))
 }
 
 impl Run {

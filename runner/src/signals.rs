@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::sync::Arc;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::process::{DumpableBehavior, set_child_subreaper, set_dumpable_behavior};
 
 /// The signals that ask the runner to stop.
@@ -146,6 +146,13 @@ impl Cancel {
     /// The same, also stopped when the other end of the descriptor is closed.
     pub fn or_hang_up(self, fd: OwnedFd) -> Self {
         Self { hang_up: Some(fd), ..self }
+    }
+
+    /// Whether the run was cancelled.
+    pub fn is_told(&self) -> bool {
+        let mut fds: Vec<_> = self.poll_fds().collect();
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut fds, Some(&now)).is_ok_and(|count| count > 0)
     }
 
     /// What to poll; any event there means that the run was cancelled.

@@ -1,5 +1,6 @@
 //! One process with all that it starts, supervised from its start to the death of the last of them.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -41,12 +42,56 @@ pub struct Step<'a> {
     pub stdin: &'a [u8],
     /// Its limits.
     pub limits: &'a Limits,
+    /// What of `limits` each of its streams may hold.
+    pub room: Room,
     /// What bounds it beside the supervision.
     pub confines: &'a Arc<Confines>,
     /// What tells its memory.
     pub gauge: &'a Gauge,
     /// What stops it.
     pub cancel: &'a Cancel,
+}
+
+/// Input that comes while the program runs.
+#[derive(Debug)]
+pub struct Feed {
+    /// What has come.
+    pub begun: Vec<u8>,
+    /// What is read for more, until its end. It is closed when the program reads no more.
+    pub more: OwnedFd,
+}
+
+/// The most bytes of each stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Of standard output.
+    pub stdout: u64,
+    /// Of standard error.
+    pub stderr: u64,
+}
+
+impl Room {
+    /// What limits give to each.
+    pub fn of(limits: &Limits) -> Self {
+        Self { stdout: limits.output_bytes, stderr: limits.output_bytes }
+    }
+
+    /// That of one stream.
+    pub fn get(self, stream: Stream) -> u64 {
+        match stream {
+            Stream::Stdout => self.stdout,
+            Stream::Stderr => self.stderr,
+        }
+    }
+
+    /// Takes from that of one stream.
+    pub fn take(&mut self, stream: Stream, bytes: u64) {
+        let room = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        *room = room.saturating_sub(bytes);
+    }
 }
 
 /// Why the runner ended a step, or the kernel on its behalf.
@@ -110,11 +155,12 @@ struct Begin {
 }
 
 impl Step<'_> {
-    /// Runs the step, in the interpreter that waits for it or else in a new process. When it returns, no process of it is
-    /// left.
+    /// Runs the step, in the interpreter that waits for it or else in a new process. What comes from `feed` is input too,
+    /// behind that of the step. When it returns, no process of it is left.
     pub fn run(
         self,
         interpreter: Option<Prestarted>,
+        feed: Option<Feed>,
         on_output: &mut dyn FnMut(Stream, Vec<u8>),
     ) -> Result<Ended, StepError> {
         let handed_over = interpreter.and_then(|interpreter| self.hand_over(interpreter));
@@ -124,7 +170,7 @@ impl Step<'_> {
             None => self.start()?,
         };
         let mut family = Family::of(child.id())?;
-        let supervised = Pipes::of(&mut child, &self).and_then(|mut pipes| {
+        let supervised = Pipes::of(&mut child, &self, feed).and_then(|mut pipes| {
             let cause = self.supervise(begin, &mut family, &mut pipes, on_output)?;
             Ok((pipes, cause))
         });
@@ -216,7 +262,12 @@ impl Step<'_> {
         let cancels = 1..fds.len();
         let stdout = add(&mut fds, pipes.stdout.fd(), PollFlags::IN);
         let stderr = add(&mut fds, pipes.stderr.fd(), PollFlags::IN);
-        let stdin = add(&mut fds, pipes.stdin.as_ref().map(AsFd::as_fd), PollFlags::OUT);
+        // That nobody reads any more is told without being asked for.
+        let writable = if pipes.is_written() { PollFlags::empty() } else { PollFlags::OUT };
+        let stdin = add(&mut fds, pipes.stdin.as_ref().map(AsFd::as_fd), writable);
+        // Nothing is taken before the program has read what was.
+        let feed = pipes.feed.as_ref().filter(|_| pipes.is_written()).map(AsFd::as_fd);
+        let feed = add(&mut fds, feed, PollFlags::IN);
         let left = until.saturating_duration_since(Instant::now());
         match poll(&mut fds, Some(&Timespec::try_from(left).map_err(io::Error::other)?)) {
             Ok(_) => {}
@@ -230,6 +281,8 @@ impl Step<'_> {
             stdout: stdout.is_some_and(fired),
             stderr: stderr.is_some_and(fired),
             stdin: stdin.is_some_and(fired),
+            unread: stdin.is_some_and(|index| fds[index].revents().contains(PollFlags::ERR)),
+            feed: feed.is_some_and(fired),
         })
     }
 
@@ -278,30 +331,45 @@ struct Ready {
     stdout: bool,
     stderr: bool,
     stdin: bool,
+    /// The program has closed its end of stdin.
+    unread: bool,
+    feed: bool,
 }
 
 /// The runner's ends of the three pipes; none of them blocks.
 struct Pipes<'a> {
     stdin: Option<ChildStdin>,
-    unwritten: &'a [u8],
+    /// Input, and how much of it was written.
+    input: Cow<'a, [u8]>,
+    written: usize,
+    /// Where more input comes from.
+    feed: Option<OwnedFd>,
     stdout: Outlet,
     stderr: Outlet,
 }
 
 impl<'a> Pipes<'a> {
-    fn of(child: &mut Child, step: &Step<'a>) -> io::Result<Self> {
+    fn of(child: &mut Child, step: &Step<'a>, feed: Option<Feed>) -> io::Result<Self> {
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(io::Error::other("the process has no pipes"));
         };
         ioctl_fionbio(&stdin, true)?;
-        let limit = step.limits.output_bytes;
+        let mut input = Cow::from(step.stdin);
+        let feed = feed.map(|Feed { begun, more }| {
+            if !begun.is_empty() {
+                input.to_mut().extend(begun);
+            }
+            more
+        });
         Ok(Self {
             // Without input the program finds its end at once.
-            stdin: Some(stdin).filter(|_| !step.stdin.is_empty()),
-            unwritten: step.stdin,
-            stdout: Outlet::new(Stream::Stdout, stdout.into(), limit)?,
-            stderr: Outlet::new(Stream::Stderr, stderr.into(), limit)?,
+            stdin: Some(stdin).filter(|_| !step.stdin.is_empty() || feed.is_some()),
+            input,
+            written: 0,
+            feed,
+            stdout: Outlet::new(Stream::Stdout, stdout.into(), step.room.stdout)?,
+            stderr: Outlet::new(Stream::Stderr, stderr.into(), step.room.stderr)?,
         })
     }
 
@@ -312,22 +380,52 @@ impl<'a> Pipes<'a> {
         if ready.stderr {
             self.stderr.read(on_output);
         }
-        if ready.stdin {
+        if ready.feed {
+            self.take();
+        }
+        if ready.unread {
+            self.give_up_input();
+        } else if ready.stdin || ready.feed {
             self.write();
+        }
+    }
+
+    /// Whether the program has been given all that there is.
+    fn is_written(&self) -> bool {
+        self.written == self.input.len()
+    }
+
+    /// Takes more input, where there is some.
+    fn take(&mut self) {
+        let Some(feed) = &self.feed else { return };
+        let mut buffer = vec![0; CHUNK];
+        match rustix::io::read(feed, &mut buffer) {
+            Ok(count @ 1..) => {
+                buffer.truncate(count);
+                (self.input, self.written) = (buffer.into(), 0);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(0) | Err(_) => self.feed = None,
         }
     }
 
     fn write(&mut self) {
         let Some(stdin) = &self.stdin else { return };
-        match rustix::io::write(stdin, self.unwritten) {
-            Ok(count) => self.unwritten = &self.unwritten[count..],
+        match rustix::io::write(stdin, &self.input[self.written..]) {
+            Ok(count) => self.written += count,
             Err(Errno::AGAIN | Errno::INTR) => {}
             // The program does not read to the end, which is its own affair.
-            Err(_) => self.unwritten = &[],
+            Err(_) => self.give_up_input(),
         }
-        if self.unwritten.is_empty() {
+        if self.is_written() && self.feed.is_none() {
             self.stdin = None;
         }
+    }
+
+    /// Closing the feed tells whoever sends.
+    fn give_up_input(&mut self) {
+        (self.input, self.written) = (Cow::default(), 0);
+        (self.stdin, self.feed) = (None, None);
     }
 
     fn over(&self) -> Option<Stream> {

@@ -2,16 +2,19 @@
 
 use std::io;
 
+use locus_core::cases::OUTPUT_BYTES_MAX;
 use locus_core::{Limits, Outcome, RunResult};
 
 use crate::family::Status;
 use crate::output::Stream;
 use crate::step::{Cause, Ended};
 
+const CANCELLED: &str = "the run was cancelled";
+
 /// The result of a step; `subject` is what the sentence speaks of ("the program").
 pub fn result(ended: &Ended, limits: &Limits, subject: &str) -> RunResult {
     let (outcome, error) = match (ended.cause, ended.status) {
-        (Some(Cause::Cancelled), _) => (Outcome::Cancelled, "the run was cancelled".to_owned()),
+        (Some(Cause::Cancelled), _) => (Outcome::Cancelled, CANCELLED.to_owned()),
         (Some(Cause::WallClock), _) => {
             (Outcome::TimedOut, format!("{subject} was stopped after {} s (wall-clock limit)", limits.timeout_seconds))
         }
@@ -58,6 +61,17 @@ pub fn not_started(program: &str, error: &io::Error) -> RunResult {
         exit_code: Some(status),
         ..RunResult::failed(Outcome::NonZeroExit, format!("{program} can't be started: {error}"))
     }
+}
+
+/// The result of a run that was cancelled between or in its cases.
+pub fn cancelled(so_far: RunResult) -> RunResult {
+    RunResult { outcome: Outcome::Cancelled, error: CANCELLED.to_owned(), ..so_far }
+}
+
+/// The sentence of a case that would have had room for its output if it were the only one.
+pub fn out_of_room(stream: Stream) -> String {
+    let (bytes, name) = (bytes(OUTPUT_BYTES_MAX), name(stream));
+    format!("the program was stopped: all tests together have written {bytes} of {name} (output limit)")
 }
 
 fn name(stream: Stream) -> &'static str {

@@ -5,10 +5,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::folder::Folder;
+
 /// A fresh folder, and one for temporary files where the machine has none to give.
 #[derive(Debug)]
 pub struct WorkDir {
     work: PathBuf,
+    folder: Folder,
     tmp: Option<PathBuf>,
     /// What is removed at the end.
     owned: Option<PathBuf>,
@@ -16,24 +19,28 @@ pub struct WorkDir {
 
 impl WorkDir {
     /// A folder that exists and is left alone afterwards: a pod's own.
-    pub fn given(folder: &Path) -> Self {
-        Self { work: folder.to_owned(), tmp: None, owned: None }
+    pub fn given(folder: &Path) -> io::Result<Self> {
+        Ok(Self { work: folder.to_owned(), folder: Folder::open(folder)?, tmp: None, owned: None })
     }
 
     /// A new folder that nobody else can enter, removed when this value is dropped.
     pub fn temporary() -> io::Result<Self> {
         let root =
             tempfile::Builder::new().prefix("locus-").permissions(Permissions::from_mode(0o700)).tempdir()?.keep();
-        let dir = Self { work: root.join("work"), tmp: Some(root.join("tmp")), owned: Some(root) };
-        for folder in std::iter::once(&dir.work).chain(&dir.tmp) {
-            DirBuilder::new().mode(0o700).create(folder)?;
-        }
-        Ok(dir)
+        let (work, tmp) = (root.join("work"), root.join("tmp"));
+        let made = [&work, &tmp].into_iter().try_for_each(|folder| DirBuilder::new().mode(0o700).create(folder));
+        let folder = made.and_then(|()| Folder::open(&work)).inspect_err(|_| drop(fs::remove_dir_all(&root)))?;
+        Ok(Self { work, folder, tmp: Some(tmp), owned: Some(root) })
     }
 
     /// The working directory.
     pub fn path(&self) -> &Path {
         &self.work
+    }
+
+    /// The same, held since it was fresh.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// Where temporary files go, if not to /tmp.

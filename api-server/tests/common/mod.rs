@@ -2,13 +2,14 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 pub mod contract;
+pub mod fake;
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -88,6 +89,79 @@ pub async fn send(request: Request<Body>) -> Answer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("the answer is whole").to_bytes();
     Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.into()).expect("text") }
+}
+
+/// The answer to a request with further headers.
+pub async fn call(
+    server: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Body>,
+) -> Answer {
+    let mut request = Request::builder().method(method).uri(format!("http://{server}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    send(request.body(body.into()).expect("a request")).await
+}
+
+/// Takes a run; its id and the answer.
+pub async fn create(server: SocketAddr, query: &str, request: &Value) -> (String, Answer) {
+    let answer = call(server, Method::POST, &format!("/api/v1/runs{query}"), &[], request.to_string()).await;
+    (answer.json()["id"].as_str().unwrap_or_default().to_owned(), answer)
+}
+
+/// A run, once it is over.
+pub async fn ended(server: SocketAddr, id: &str) -> Value {
+    get(server, &format!("/api/v1/runs/{id}?wait=1m")).await.json()
+}
+
+/// A run's events, as they come.
+pub struct Events {
+    body: Body,
+    bytes: Vec<u8>,
+}
+
+/// An event: its id, its name and its data.
+pub type Event = (String, String, Value);
+
+impl Events {
+    pub async fn open(server: SocketAddr, id: &str, last: Option<&str>) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut request = Request::get(format!("http://{server}/api/v1/runs/{id}/events"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response =
+            client.request(request.body(Body::empty()).expect("a request")).await.expect("the server answers");
+        assert!(response.status().is_success(), "{response:?}");
+        Self { body: Body::new(response.into_body()), bytes: Vec::new() }
+    }
+
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(end) = self.bytes.windows(2).position(|pair| pair == b"\n\n") {
+                let block: Vec<u8> = self.bytes.drain(..end + 2).collect();
+                let block = String::from_utf8(block).expect("text");
+                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+                // What holds no data is a heartbeat.
+                let Some(data) = field("data: ") else { continue };
+                let data = serde_json::from_str(&data).expect("JSON");
+                return Some((field("id: ").expect("an id"), field("event: ").expect("a name"), data));
+            }
+            let bytes = self.body.frame().await?.expect("it goes on").into_data().unwrap_or_default();
+            self.bytes.extend(bytes);
+        }
+    }
+
+    pub async fn rest(mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event);
+        }
+        events
+    }
 }
 
 pub async fn get(server: SocketAddr, path: &str) -> Answer {

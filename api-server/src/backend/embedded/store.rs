@@ -138,3 +138,88 @@ impl Held {
         self.runs.remove(&id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use locus_core::{Event, Outcome, Run, RunRequest, RunResult};
+    use tokio::time::Instant;
+
+    use super::{Bounds, KEPT_AT_LEAST, Store};
+    use crate::backend::Order;
+    use crate::backend::embedded::kept::Kept;
+
+    /// A run of so many bytes that has ended.
+    fn ended(store: &Arc<Store>, id: &str, client: Option<&str>, keep_seconds: u32, bytes: usize) -> Arc<Kept> {
+        let order =
+            Order { request: RunRequest::default(), client: client.map(str::to_owned), once: None, keep_seconds };
+        let new = || Ok::<_, Infallible>(Arc::new(Kept::new(Run { id: id.into(), ..Run::default() }, order)));
+        let Ok((kept, is_new)) = store.insert(id, new);
+        assert!(is_new);
+        kept.tell(Event::Stdout { data: vec![b'x'; bytes] });
+        kept.end(RunResult::failed(Outcome::Completed, ""));
+        store.ended(&kept);
+        kept
+    }
+
+    fn ids(store: &Store) -> Vec<String> {
+        let mut ids: Vec<_> = store.all(&None).iter().map(|kept| kept.id()).collect();
+        ids.sort();
+        ids
+    }
+
+    #[tokio::test]
+    async fn the_oldest_leave_when_there_are_too_many_or_they_are_too_large() {
+        let store = Arc::new(Store::new(Bounds { runs: 3, bytes: 100 }));
+        for id in ["a", "b", "c", "d"] {
+            ended(&store, id, None, 60, 10);
+        }
+        assert_eq!(ids(&store), ["b", "c", "d"]);
+        ended(&store, "e", None, 60, 85);
+        assert_eq!(ids(&store), ["d", "e"]);
+        ended(&store, "f", None, 60, 500);
+        assert_eq!(ids(&store), ["f"], "the last one stays, however large");
+    }
+
+    #[tokio::test]
+    async fn runs_leave_when_their_time_is_over() {
+        let store = Arc::<Store>::default();
+        ended(&store, "short", None, 60, 1);
+        ended(&store, "long", None, 3600, 1);
+        let now = Instant::now();
+        assert!(store.forget_until(now + Duration::from_secs(59)).is_some_and(|next| next > now));
+        assert_eq!(ids(&store), ["long", "short"]);
+        store.forget_until(now + Duration::from_secs(61));
+        assert_eq!(ids(&store), ["long"]);
+        assert_eq!(store.forget_until(now + Duration::from_secs(3601)), None);
+        assert!(ids(&store).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_not_kept_leaves_when_it_is_told() {
+        let store = Arc::<Store>::default();
+        let (kept, other) = (ended(&store, "a", None, 0, 1), ended(&store, "b", None, 60, 1));
+        assert_eq!(ids(&store), ["a", "b"], "nobody has asked yet");
+        store.told(&kept);
+        store.told(&other);
+        assert_eq!(ids(&store), ["b"]);
+        store.ended(&kept);
+        assert_eq!(store.lock().bytes, 1, "what is told is not counted");
+        ended(&store, "c", None, 0, 1);
+        store.forget_until(Instant::now() + KEPT_AT_LEAST);
+        assert_eq!(ids(&store), ["b"], "nobody has asked at all");
+    }
+
+    #[tokio::test]
+    async fn a_client_finds_its_own_runs_alone() {
+        let store = Arc::<Store>::default();
+        ended(&store, "a", Some("school"), 60, 1);
+        assert!(store.get(&Some("school".into()), "a").is_ok());
+        for other in [None, Some("other".to_owned())] {
+            assert!(store.get(&other, "a").is_err() && store.all(&other).is_empty(), "{other:?}");
+        }
+    }
+}
