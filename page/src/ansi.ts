@@ -33,7 +33,7 @@ const PLAIN: Style = {
 const SEQUENCE_MAX = 256;
 
 // What follows an ESC: a control sequence, a string up to its end (titles, links), or one character.
-const SEQUENCE = /^(?:\[([0-?]*)[ -/]*([@-~])|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])/;
+const SEQUENCE = /^(?:\[([0-?]*)[ -/]*([@-~])|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-OQ-WYZ\\`a-~])/;
 // The same, not yet whole.
 const BEGUN = /^(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)$/;
 const SPECIAL = /[\x00-\x08\x0b-\x1f\x7f]/g;

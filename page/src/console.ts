@@ -16,6 +16,8 @@ const BLOCK_CHARACTERS = 16 << 10;
 const STYLED_MAX = 20_000;
 /** Links to lines of one run. */
 const LINKS_MAX = 1_000;
+/** Whoever is as near to the end, in pixels, follows it. */
+const END = 40;
 /** The height of a line in the units of the style sheet. */
 const LINE_HEIGHT = 1.5;
 
@@ -49,9 +51,23 @@ export class Console {
   private styles = 0;
   private links = 0;
   private pattern: RegExp | undefined;
-  private resolvers: (() => void)[] = [];
 
-  constructor(private readonly options: ConsoleOptions) {}
+  private follows = true;
+  private top = 0;
+
+  constructor(private readonly options: ConsoleOptions) {
+    const { host, scroller } = options;
+    if (scroller === undefined) return;
+    scroller.addEventListener("scroll", () => {
+      const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END;
+      if (isAtEnd) this.follows = true;
+      // It is never scrolled up but by a reader.
+      else if (scroller.scrollTop < this.top) this.follows = false;
+      this.top = scroller.scrollTop;
+    });
+    // A block that comes into view may turn out higher than it was taken to be.
+    new ResizeObserver(() => this.follow()).observe(host);
+  }
 
   /** Begins anew; the names are those of the files whose lines can be gone to. */
   clear(names: string[] = []): void {
@@ -61,6 +77,7 @@ export class Console {
     this.raw.stderr = [];
     this.ansi = { stdout: new Ansi(), stderr: new Ansi() };
     [this.block, this.drawing, this.styles, this.links] = [undefined, undefined, 0, 0];
+    [this.follows, this.top] = [true, 0];
     this.pattern = placesIn(names);
     this.options.host.replaceChildren();
   }
@@ -86,7 +103,7 @@ export class Console {
     this.wait("note", `${text}\n`);
   }
 
-  /** Output in the order in which it came, bytes as they were. */
+  /** All that came of a stream, bytes as they were. */
   parts(stream: Stream): (string | Uint8Array<ArrayBuffer>)[] {
     return this.raw[stream];
   }
@@ -106,11 +123,6 @@ export class Console {
     return this.raw.stdout.length + this.raw.stderr.length === 0;
   }
 
-  /** Waits until all that was written stands in the page. */
-  async drawn(): Promise<void> {
-    if (this.drawing !== undefined) await new Promise<void>((resolve) => this.resolvers.push(resolve));
-  }
-
   private wait(stream: Waiting["stream"], text: string): void {
     if (text === "") return;
     const last = this.waiting.at(-1);
@@ -120,9 +132,13 @@ export class Console {
     this.drawing ??= requestAnimationFrame(() => this.draw());
   }
 
-  private draw(): void {
+  /** Keeps the end in sight of whoever has not scrolled away from it. */
+  private follow(): void {
     const { scroller } = this.options;
-    const follows = scroller !== undefined && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+    if (scroller !== undefined && this.follows) scroller.scrollTop = scroller.scrollHeight;
+  }
+
+  private draw(): void {
     let room = PART;
     while (room > 0) {
       const next = this.waiting.shift();
@@ -137,9 +153,8 @@ export class Console {
       const pieces = isOutput ? this.ansi[stream].read(next.text) : [{ text: next.text, style: undefined, restart: false }];
       for (const piece of pieces) this.put(stream, piece);
     }
-    if (follows) scroller.scrollTop = scroller.scrollHeight;
+    this.follow();
     this.drawing = this.waiting.length > 0 ? requestAnimationFrame(() => this.draw()) : undefined;
-    if (this.drawing === undefined) for (const resolve of this.resolvers.splice(0)) resolve();
   }
 
   private put(stream: Waiting["stream"], { text, style, restart }: Piece): void {

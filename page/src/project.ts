@@ -32,10 +32,15 @@ export interface Project {
   env: string[];
   /** Names and globs of files to show at the end. */
   outputFiles: string[];
-  /** Seconds; none means the server's own. */
-  timeoutSeconds: number | undefined;
+  /** Where there is none, the server's own holds. */
+  timeoutSeconds?: number;
+  memoryMegabytes?: number;
+  outputMegabytes?: number;
   tests: TestCase[];
 }
+
+export const LIMITS = ["timeoutSeconds", "memoryMegabytes", "outputMegabytes"] as const;
+export type Limit = (typeof LIMITS)[number];
 
 /** The pictures that plotting libraries write. */
 export const PICTURES = ["*.png", "*.jpg", "*.jpeg", "*.gif", "*.svg", "*.webp"];
@@ -51,7 +56,6 @@ export function projectOf(language: string, fileName: string, content: string): 
     compileArgs: [],
     env: [],
     outputFiles: PICTURES,
-    timeoutSeconds: undefined,
     tests: [],
   };
 }
@@ -70,7 +74,13 @@ export function requestOf(project: Project, mainName: string): Record<string, un
   if (project.compileArgs.length > 0) request.compileArgs = project.compileArgs;
   if (project.env.length > 0) request.env = project.env.map(variableOf);
   if (project.outputFiles.length > 0 && project.tests.length === 0) request.outputFiles = project.outputFiles;
-  if (project.timeoutSeconds !== undefined) request.limits = { timeoutSeconds: project.timeoutSeconds };
+  const { timeoutSeconds, memoryMegabytes, outputMegabytes } = project;
+  const limits = {
+    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds, cpuSeconds: timeoutSeconds }),
+    ...(memoryMegabytes === undefined ? {} : { memoryBytes: memoryMegabytes * 2 ** 20 }),
+    ...(outputMegabytes === undefined ? {} : { outputBytes: outputMegabytes * 2 ** 20 }),
+  };
+  if (Object.keys(limits).length > 0) request.limits = limits;
   return request;
 }
 
@@ -92,6 +102,10 @@ export function projectFrom(value: unknown): Project | undefined {
       : []);
   if (files.length === 0) return undefined;
   const texts = (list: unknown) => (Array.isArray(list) ? list.filter((text) => typeof text === "string") : []);
+  const limit = (name: Limit) => {
+    const given = value[name];
+    return typeof given === "number" && Number.isInteger(given) && given > 0 ? { [name]: given } : {};
+  };
   const text = (given: unknown) => (typeof given === "string" ? given : "");
   const tests = (Array.isArray(value.tests) ? value.tests : []).filter(isRecord).map((test) => ({
     name: text(test.name),
@@ -108,7 +122,9 @@ export function projectFrom(value: unknown): Project | undefined {
     compileArgs: texts(value.compileArgs),
     env: texts(value.env),
     outputFiles: Array.isArray(value.outputFiles) ? texts(value.outputFiles) : PICTURES,
-    timeoutSeconds: typeof value.timeoutSeconds === "number" ? value.timeoutSeconds : undefined,
+    ...limit("timeoutSeconds"),
+    ...limit("memoryMegabytes"),
+    ...limit("outputMegabytes"),
     tests,
   };
 }

@@ -5,7 +5,7 @@ import { Console } from "./console";
 import { copy, download, element, icon, make } from "./dom";
 import { PICTURES, type Project } from "./project";
 import { Session } from "./session";
-import { type Mood, bytes, ending, figures, progress, seconds, verdict } from "./telling";
+import { type Mood, bytes, ending, figures, progress, seconds, sentence, verdict } from "./telling";
 
 export interface ResultOptions {
   goTo: (file: string, line: number, column: number | undefined) => void;
@@ -151,7 +151,7 @@ export class Result {
     if (run.tests !== undefined) this.showCases(run.tests.cases ?? []);
     // The state says as much where the program itself ended.
     const isSaid = isGood || isQuiet || ["NonZeroExit", "TestsFailed", "CompileFailed"].includes(run.outcome ?? "");
-    if (!isSaid) this.fail(run.error);
+    if (!isSaid) this.fail(sentence(run.error));
     for (const stream of ["stdout", "stderr"] as const) {
       if (run[`${stream}Truncated`] === true) this.console.note(`${stream} was cut here: it is longer than its limit.`);
     }
@@ -166,7 +166,7 @@ export class Result {
   private failed(failure: unknown): void {
     const message = failure instanceof Error ? failure.message : String(failure);
     this.say(failure instanceof Problem && failure.status === 429 ? "Too busy" : "Not run", "bad");
-    this.fail(failure instanceof Unreachable ? `The server can’t be reached: ${message}` : `${message}.`.replace(/\.\.$/, "."));
+    this.fail(failure instanceof Unreachable ? `The server can’t be reached: ${message}` : sentence(message));
   }
 
   private showFigures(run: Run): void {
@@ -207,7 +207,7 @@ export class Result {
         isWrong ? part("expected", test.expectedStdout) : undefined,
         part(isWrong ? "but it wrote" : "output", output.stdout),
         part("stderr", output.stderr),
-        come?.error === undefined || come.error === "" ? undefined : make("p", { class: "quiet" }, come.error),
+        come?.error === undefined || come.error === "" ? undefined : make("p", { class: "quiet" }, sentence(come.error)),
       );
       const mood = come === undefined || come.verdict === "NotRun" ? "quiet" : come.verdict === "Passed" ? "good" : "bad";
       const word = make("span", { class: "verdict", "data-mood": mood }, come === undefined ? "waits" : verdict(come));
@@ -267,7 +267,7 @@ export class Result {
   private listenForInput(): void {
     const line = element<HTMLInputElement>("line");
     const send = (text: string, end: boolean) => {
-      this.console.echo(text === "" ? "" : text);
+      this.console.echo(text);
       this.session.send(text, end).catch((failure: unknown) => {
         // A program that has ended meanwhile reads nothing any more.
         if (this.isRunning && !(failure instanceof Problem && failure.status === 409)) this.failed(failure);

@@ -57,6 +57,12 @@ export function figures(usage: Usage): { label: string; value: string }[] {
   ];
 }
 
+/** A message of the server as a sentence. */
+export function sentence(text: string): string {
+  if (text === "") return "";
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
 export function seconds(value: number): string {
   if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
   return `${value.toFixed(value < 10 ? 2 : 1)} s`;

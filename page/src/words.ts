@@ -188,9 +188,14 @@ const TABLES: Record<string, Words> = {
   },
 };
 
-/** The mode of one of the tables. */
-export function mode(language: string): StreamLanguage<State> {
+/** What reads a language that has a table. */
+export function parserOf(language: string): StreamParser<State> {
   const words = TABLES[language];
   if (words === undefined) throw new Error(`there is no table for ${language}`);
-  return StreamLanguage.define(parser(words));
+  return parser(words);
+}
+
+/** The mode of a language that has a table. */
+export function mode(language: string): StreamLanguage<State> {
+  return StreamLanguage.define(parserOf(language));
 }

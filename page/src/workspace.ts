@@ -4,7 +4,7 @@ import type { Language } from "./api";
 import { element, make } from "./dom";
 import { Editor } from "./editor";
 import { modeOf } from "./modes";
-import type { Project, SourceFile } from "./project";
+import { LIMITS, type Project, type SourceFile } from "./project";
 import { TestEditor } from "./tests";
 
 /** The most bytes of a file that is dragged in: what a run may have in all. */
@@ -53,7 +53,7 @@ export class Workspace {
       "compile-args": project.compileArgs.join("\n"),
       env: project.env.join("\n"),
       "output-files": project.outputFiles.join("\n"),
-      timeout: project.timeoutSeconds === undefined ? "" : String(project.timeoutSeconds),
+      ...Object.fromEntries(LIMITS.map((name) => [name, String(project[name] ?? "")])),
     };
     for (const [id, value] of Object.entries(fields)) element<HTMLInputElement>(id).value = value;
     element<HTMLInputElement>("interactive").checked = project.interactive;
@@ -115,7 +115,7 @@ export class Workspace {
     const { project } = this;
     if (project === undefined) return;
     const marks: Record<Sheet, string> = {
-      input: project.interactive ? "typed" : project.stdin === "" ? "" : "•",
+      input: project.interactive ? "live" : project.stdin === "" ? "" : "•",
       options: project.args.length + project.compileArgs.length + project.env.length === 0 ? "" : "•",
       tests: project.tests.length === 0 ? "" : String(project.tests.length),
     };
@@ -170,7 +170,7 @@ export class Workspace {
       void this.take([...(field.files ?? [])]);
       field.value = "";
     });
-    for (const id of ["stdin", "args", "compile-args", "env", "output-files", "timeout", "interactive"]) {
+    for (const id of ["stdin", "args", "compile-args", "env", "output-files", ...LIMITS, "interactive"]) {
       element(id).addEventListener("input", () => this.readFields());
     }
     const pane = element("program");
@@ -293,8 +293,11 @@ export class Workspace {
     project.compileArgs = lines("compile-args");
     project.env = lines("env");
     project.outputFiles = lines("output-files");
-    const seconds = Number(value("timeout"));
-    project.timeoutSeconds = Number.isInteger(seconds) && seconds > 0 ? seconds : undefined;
+    for (const name of LIMITS) {
+      const limit = Number(value(name));
+      if (Number.isInteger(limit) && limit > 0) project[name] = limit;
+      else delete project[name];
+    }
     this.changed();
   }
 
