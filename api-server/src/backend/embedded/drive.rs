@@ -24,30 +24,30 @@ impl Driver {
     /// Takes it there.
     pub async fn run(self) {
         let Self { kept, place, assignment, launcher, store, going } = self;
-        let result = tokio::select! {
+        // What is left of the runner is cleared away when its end has been told.
+        let (result, rest) = tokio::select! {
             biased;
-            () = kept.cancelled() => RunResult::failed(Outcome::Cancelled, "the run was cancelled"),
+            () = kept.cancelled() => (RunResult::failed(Outcome::Cancelled, "the run was cancelled"), None),
             admission = place.turn() => {
-                let result = start(&kept, &launcher, assignment).await;
-                drop(admission);
-                result
+                let (result, run) = start(&kept, &launcher, assignment).await;
+                (result, Some((run, admission)))
             }
         };
         kept.end(result);
         store.ended(&kept);
-        drop(going);
+        drop((rest, going));
     }
 }
 
-async fn start(kept: &Kept, launcher: &Launcher, assignment: Assignment) -> RunResult {
+async fn start(kept: &Kept, launcher: &Launcher, assignment: Assignment) -> (RunResult, Option<EmbeddedRun>) {
     kept.start();
     match launcher.launch(assignment).await {
-        Ok(run) => follow(kept, run).await,
-        Err(error) => broken(&format!("the runner can't be started: {error}")),
+        Ok(mut run) => (follow(kept, &mut run).await, Some(run)),
+        Err(error) => (broken(&format!("the runner can't be started: {error}")), None),
     }
 }
 
-async fn follow(kept: &Kept, mut run: EmbeddedRun) -> RunResult {
+async fn follow(kept: &Kept, run: &mut EmbeddedRun) -> RunResult {
     kept.open(run.stdin());
     let mut asked = false;
     loop {
