@@ -73,7 +73,8 @@ struct Page {
 
 impl Page {
     fn new(name: &str, file: EmbeddedFile, frames: Frames) -> Self {
-        let hash = file.metadata.sha256_hash()[..12].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let hash =
+            file.metadata.sha256_hash()[..12].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         let ancestors = match (name, frames) {
             ("embed.html", Frames::Anyone) => "*",
             ("embed.html", Frames::OwnPage) => "'self'",

@@ -7,13 +7,16 @@ import { make } from "./dom";
 
 export type Stream = "stdout" | "stderr";
 
-/** Characters that are added for one picture. */
-const PART = 256 << 10;
+/** Milliseconds of a picture that the page may spend on adding, and characters that it adds before it looks at the clock. */
+const BUSY = 10;
+const PART = 32 << 10;
 /** Lines and characters of a block. */
 const BLOCK_LINES = 200;
 const BLOCK_CHARACTERS = 16 << 10;
 /** Styled pieces of one run that are made elements; what comes after them is shown plain. */
 const STYLED_MAX = 20_000;
+/** Blocks of one run; where streams take turns more often, they share them. */
+const BLOCKS_MAX = 20_000;
 /** Links to lines of one run. */
 const LINKS_MAX = 1_000;
 /** Whoever is as near to the end, in pixels, follows it. */
@@ -48,6 +51,9 @@ export class Console {
   private ansi: Record<Stream, Ansi> = { stdout: new Ansi(), stderr: new Ansi() };
   private block: Block | undefined;
   private drawing: number | undefined;
+  /** Whether what comes next stands where the line began. */
+  private writesOver = false;
+  private blocks = 0;
   private styles = 0;
   private links = 0;
   private pattern: RegExp | undefined;
@@ -76,8 +82,8 @@ export class Console {
     this.raw.stdout = [];
     this.raw.stderr = [];
     this.ansi = { stdout: new Ansi(), stderr: new Ansi() };
-    [this.block, this.drawing, this.styles, this.links] = [undefined, undefined, 0, 0];
-    [this.follows, this.top] = [true, 0];
+    [this.block, this.drawing, this.blocks, this.styles, this.links] = [undefined, undefined, 0, 0, 0];
+    [this.follows, this.top, this.writesOver] = [true, 0, false];
     this.pattern = placesIn(names);
     this.options.host.replaceChildren();
   }
@@ -139,26 +145,31 @@ export class Console {
   }
 
   private draw(): void {
-    let room = PART;
-    while (room > 0) {
+    const began = performance.now();
+    while (performance.now() - began < BUSY) {
       const next = this.waiting.shift();
       if (next === undefined) break;
-      if (next.text.length > room) {
-        this.waiting.unshift({ stream: next.stream, text: next.text.slice(room) });
-        next.text = next.text.slice(0, room);
-      }
-      room -= next.text.length;
       const { stream } = next;
+      const end = wholeCharacters(next.text, PART);
+      if (next.text.length > end) this.waiting.unshift({ stream, text: next.text.slice(end) });
+      const text = next.text.slice(0, end);
       const isOutput = stream === "stdout" || stream === "stderr";
-      const pieces = isOutput ? this.ansi[stream].read(next.text) : [{ text: next.text, style: undefined, restart: false }];
-      for (const piece of pieces) this.put(stream, piece);
+      const pieces = isOutput ? this.ansi[stream].read(text) : [{ text, style: undefined, restart: false }];
+      pieces.forEach((piece, at) => {
+        const isWrittenOver = pieces[at + 1]?.restart === true;
+        this.put(stream, isWrittenOver ? { ...piece, text: piece.text.slice(0, piece.text.lastIndexOf("\n") + 1) } : piece);
+      });
     }
     this.follow();
     this.drawing = this.waiting.length > 0 ? requestAnimationFrame(() => this.draw()) : undefined;
   }
 
   private put(stream: Waiting["stream"], { text, style, restart }: Piece): void {
-    if (restart) this.dropLine();
+    this.writesOver ||= restart;
+    if (this.writesOver && text !== "") {
+      this.dropLine();
+      this.writesOver = false;
+    }
     for (let at = 0; at < text.length; ) {
       const block = this.blockFor(stream);
       const to = endOfPart(text, at, BLOCK_LINES - block.lines, BLOCK_CHARACTERS - block.characters);
@@ -178,7 +189,8 @@ export class Console {
     // Typed input stands behind the question.
     if (stream === "input" && block !== undefined) return block;
     const isFull = block !== undefined && (block.lines >= BLOCK_LINES || block.characters >= BLOCK_CHARACTERS);
-    if (block?.stream === stream && !isFull) return block;
+    if (block !== undefined && !isFull && (block.stream === stream || this.blocks >= BLOCKS_MAX)) return block;
+    this.blocks += 1;
     const element = make("div", { class: `block ${stream}` });
     this.options.host.append(element);
     this.block = { stream, element, lines: 0, characters: 0 };
@@ -240,7 +252,7 @@ export class Console {
 
 /** Where a part of a text ends that a block has room for: behind a line if it can be. */
 function endOfPart(text: string, from: number, lines: number, characters: number): number {
-  const most = Math.min(text.length, from + Math.max(1, characters));
+  const most = Math.max(from + 1, wholeCharacters(text, Math.min(text.length, from + Math.max(2, characters))));
   let at = from;
   for (let count = 0; count < lines; count += 1) {
     const end = text.indexOf("\n", at);
@@ -251,6 +263,13 @@ function endOfPart(text: string, from: number, lines: number, characters: number
     at = end + 1;
   }
   return at;
+}
+
+/** Where to cut a text, at a place or one before it: no character is cut in two. */
+function wholeCharacters(text: string, at: number): number {
+  if (at >= text.length) return text.length;
+  const before = text.charCodeAt(at - 1);
+  return before >= 0xd800 && before <= 0xdbff ? at - 1 : at;
 }
 
 function linesIn(text: string): number {

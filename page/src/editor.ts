@@ -25,6 +25,9 @@ export interface EditorOptions {
   isReadOnly?: boolean;
 }
 
+/** The page chooses a language with what would select all that is found. */
+const searching = searchKeymap.filter(({ key }) => key !== "Mod-Shift-l");
+
 const color = (name: string) => `var(--code-${name})`;
 
 const highlighting = HighlightStyle.define([
@@ -107,7 +110,7 @@ export class Editor {
       search({ top: true }),
       syntaxHighlighting(highlighting),
       theme,
-      keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, indentWithTab]),
+      keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searching, ...historyKeymap, indentWithTab]),
       EditorState.readOnly.of(options.isReadOnly === true),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) options.changed(update.state.doc.toString());

@@ -35,7 +35,11 @@ const result = new Result({
 async function run(): Promise<void> {
   if (result.isRunning || project === undefined || language === undefined) return;
   element("result").hidden = false;
-  await result.start(structuredClone(project), requestOf(project, language.fileName));
+  const whole = structuredClone(project);
+  const [main] = whole.files;
+  // A block shows no empty line at its end, and some compilers want one.
+  if (main !== undefined && !main.content.endsWith("\n")) main.content += "\n";
+  await result.start(whole, requestOf(whole, language.fileName));
 }
 
 function showRunning(): void {

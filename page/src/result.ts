@@ -285,7 +285,7 @@ export class Result {
     };
     element("end-input").addEventListener("click", end);
     line.addEventListener("keydown", (event) => {
-      if (event.key !== "d" || !event.ctrlKey) return;
+      if (event.key.toLowerCase() !== "d" || !event.ctrlKey) return;
       event.preventDefault();
       end();
     });

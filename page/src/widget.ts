@@ -40,18 +40,18 @@ class LocusRun extends HTMLElement {
     frame.title = "A program that can be run";
     frame.allow = "clipboard-write";
     frame.src = this.address();
-    Object.assign(frame.style, { display: "block", width: "100%", height: "0", border: "0" });
+    Object.assign(frame.style, { display: "block", width: "100%", height: "0", border: "0", borderRadius: "10px" });
     addEventListener("message", (event) => this.heard(event));
     this.shadowRoot?.append(frame);
   }
 
   private address(): string {
-    const block = this.querySelector("code, pre, textarea, script");
+    const block = this.querySelector("code") ?? this.querySelector("pre, textarea, script");
     const written = block instanceof HTMLTextAreaElement ? block.value : (block?.textContent ?? this.textContent ?? "");
     const named = /\blang(?:uage)?-([\w+#.-]+)/.exec(block?.className ?? "")?.[1];
     const program = new URLSearchParams({
       language: this.getAttribute("language") ?? named ?? "",
-      code: `${written.replace(/^\n/, "").trimEnd()}\n`,
+      code: written.replace(/^\n/, "").trimEnd(),
     });
     const stdin = this.getAttribute("stdin");
     if (stdin !== null) program.set("stdin", stdin);

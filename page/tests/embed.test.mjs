@@ -62,6 +62,9 @@ test("a block of code in another page is run when somebody presses Run, and neve
   await second.locator("#run:not([disabled])").click();
   await second.locator("#status[data-mood=good]").waitFor();
   assert.equal(await second.locator("#output").textContent(), "ADA\n");
+  await page.locator("locus-run").nth(2).scrollIntoViewIfNeeded();
+  const third = page.frameLocator("locus-run iframe").nth(2);
+  await third.locator("#language-name", { hasText: "Bash" }).waitFor();
   await page.close();
 });
 

@@ -139,6 +139,12 @@ export class Visit {
     return this.page.textContent("#output");
   }
 
+  /** The same for output that is large: to ask for all of it would be work of its own. */
+  async endsWith(text) {
+    const isThere = (part) => [...document.querySelectorAll("#output > *")].slice(-300).some((block) => block.textContent.includes(part));
+    await this.page.waitForFunction(isThere, text, { polling: 200 });
+  }
+
   async shows(text) {
     await this.page.waitForFunction((part) => document.querySelector("#output").textContent.includes(part), text);
   }

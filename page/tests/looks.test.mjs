@@ -86,6 +86,8 @@ test("axe finds nothing serious, in either theme and in all that opens", async (
     await visit.over();
     await sound("after tests");
     for (const [button, shown] of [["#language", "#languages"], ["#menu-button", "#menu"], ["#share", "#share-dialog"], ["#history", "#history-dialog"], ["#add-file", "#name-dialog"], ["#sandbox", "#sandbox-dialog"]]) {
+      // Around a pod there is another sandbox, which the page has no list of.
+      if (button === "#sandbox" && server.isForeign) continue;
       await page.click(button);
       await page.waitForSelector(shown);
       await sound(shown);

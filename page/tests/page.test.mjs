@@ -243,7 +243,7 @@ visits("ten megabytes of output do not stop the page", async (visit, page) => {
   });
   await page.click("#run");
   assert.equal(await visit.over(), "Finished");
-  await visit.shows("the end");
+  await visit.endsWith("the end");
   const longest = await page.evaluate(() => window.longest);
   assert.ok(longest < 500, `the page did nothing else for ${longest} ms`);
   assert.equal((await visit.output()).length, 10_000_000 + 8);
@@ -259,6 +259,40 @@ visits("ten megabytes of output do not stop the page", async (visit, page) => {
   assert.equal((await readFile(await download.path())).length, 10_000_000 + 8);
 });
 
+for (const [what, code] of [
+  ["one line of ten megabytes", "print('x' * 10_000_000)\nprint('the end')"],
+  ["streams that take turns", "import os\nfor n in range(60_000):\n    os.write(1, b'out\\n')\n    os.write(2, b'err\\n')\nprint('the end')"],
+  ["a line that is written over again and again", "for n in range(300_000): print(f'\\r{n}', end='')\nprint('\\rthe end')"],
+  ["a colour for each letter", "for n in range(300_000): print(f'\\x1b[3{n % 7 + 1}mx', end='')\nprint('\\x1b[0m\\nthe end')"],
+]) {
+  visits(`${what} do not stop the page either`, async (visit, page) => {
+    await page.click("#tabs [data-name=options]");
+    await page.fill("#outputMegabytes", "12");
+    await visit.type(code);
+    await page.evaluate(() => {
+      window.longest = 0;
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
+      }).observe({ entryTypes: ["longtask"] });
+    });
+    await page.click("#run");
+    assert.equal(await visit.over(), "Finished");
+    await visit.endsWith("the end");
+    const longest = await page.evaluate(() => window.longest);
+    assert.ok(longest < 700, `the page did nothing else for ${longest} ms`);
+  });
+}
+
+visits("a run does not go on for somebody who has left", async (visit, page) => {
+  await visit.type("import time\nprint('on', flush=True)\ntime.sleep(25)");
+  await page.click("#run");
+  await visit.shows("on");
+  await page.goto("about:blank");
+  const newest = async () => (await (await fetch(`${server.url}/api/v1/runs?limit=1`)).json()).runs[0];
+  for (let turn = 0; turn < 150 && (await newest()).phase === "Running"; turn += 1) await page.waitForTimeout(200);
+  assert.equal((await newest()).reason, "Cancelled");
+});
+
 visits("it is used by keyboard alone", async (visit, page) => {
   const focused = () => page.evaluate(() => document.activeElement.id);
   await page.locator("#code .cm-content").focus();
@@ -271,13 +305,14 @@ visits("it is used by keyboard alone", async (visit, page) => {
   assert.notEqual(await focused(), "code", "Escape and Tab leave the editor");
   await page.keyboard.press("Shift+Tab");
   assert.equal(await focused(), "code");
+  await page.keyboard.press("Control+A");
   await page.keyboard.insertText("print('keys')");
   await page.keyboard.press("Control+Enter");
   assert.equal(await visit.over(), "Finished");
   assert.equal(await visit.output(), "keys\n");
   // The language.
   await page.keyboard.press("Control+Shift+L");
-  assert.equal(await focused(), "language-search");
+  await page.waitForFunction(() => document.activeElement.id === "language-search");
   await page.keyboard.type("pyth");
   await page.keyboard.press("Enter");
   assert.match(await page.textContent("#language"), /Python/);
