@@ -5,7 +5,8 @@ CLUSTER ?= locus
 # The benchmark on a cluster: latency, writes, burst or finished, each with --help.
 BENCH ?= latency --samples 20
 TARGET := $(shell uname -m)-unknown-linux-musl
-BINARIES := locus-runner locus-operator locus-api-server
+PACKAGES := locus-runner locus-operator locus-api-server locus-cli
+BINARIES := locus-runner locus-operator locus-api-server locus kubectl-locus
 # A language that shares the image of another names it in its file.
 IMAGE_OF = $(or $(shell sed -n 's/^image: //p' languages/$(1)/language.yaml),$(1))
 RUNNERS := $(sort $(foreach language,$(LANGUAGES),$(call IMAGE_OF,$(language))))
@@ -24,7 +25,7 @@ test: ## every test that this machine can run
 
 binaries: ## build the static binaries into dist/
 	rustup target add $(TARGET)
-	CC_$(subst -,_,$(TARGET))=cc cargo build --release --target $(TARGET) $(BINARIES:%=-p %)
+	CC_$(subst -,_,$(TARGET))=cc cargo build --release --target $(TARGET) $(PACKAGES:%=-p %)
 	mkdir -p dist
 	cp $(foreach binary,$(BINARIES),$${CARGO_TARGET_DIR:-target}/$(TARGET)/release/$(binary)) dist/
 

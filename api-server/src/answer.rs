@@ -7,11 +7,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::request_id::RequestId;
+use utoipa::ToSchema;
 
 use crate::backend::BackendError;
 
 /// The answer of `POST /execute`, whatever happens: these three keys and no other.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Output {
     /// What the program wrote to standard output.
     pub stdout: String,
@@ -22,7 +23,7 @@ pub struct Output {
 }
 
 /// What is wrong, for every route but `/execute`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemBody {
     /// The kind of problem in one word.
@@ -74,7 +75,7 @@ impl From<BackendError> for Problem {
         let problem = Self::new(status(&error), error.reason(), error.to_string());
         match error {
             BackendError::QueueFull { retry_after_seconds } => problem.with(header::RETRY_AFTER, retry_after_seconds),
-            BackendError::InputFull { .. } => problem.with(header::RETRY_AFTER, 1),
+            BackendError::InputFull { .. } | BackendError::TooManyRuns { .. } => problem.with(header::RETRY_AFTER, 1),
             _ => problem,
         }
     }
@@ -88,7 +89,9 @@ pub const fn status(error: &BackendError) -> StatusCode {
         BackendError::NotFound(_) => StatusCode::NOT_FOUND,
         BackendError::NoInput(_) => StatusCode::CONFLICT,
         BackendError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-        BackendError::QueueFull { .. } | BackendError::InputFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+        BackendError::QueueFull { .. } | BackendError::InputFull { .. } | BackendError::TooManyRuns { .. } => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         BackendError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         BackendError::RunnerFailed(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

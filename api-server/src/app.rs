@@ -8,19 +8,22 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Router};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::answer::{Problem, name_requests};
-use crate::backend::{Backend, Client};
+use crate::backend::Backend;
+use crate::callback::Callbacks;
+use crate::clients::{Clients, admit};
 use crate::events::LAST_EVENT_ID;
 use crate::metrics::Metrics;
 use crate::page::Frames;
 use crate::runs::IDEMPOTENCY_KEY;
-use crate::{events, execute, ops, page, runs, stdin};
+use crate::{events, execute, openapi, ops, page, runs, stdin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Browsers keep the answer to a preflight this long.
@@ -33,6 +36,10 @@ pub struct App {
     pub backend: Arc<dyn Backend>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who may ask, and how often.
+    pub clients: Arc<Clients>,
+    /// What tells clients that their runs have ended, where they ask for it.
+    pub callbacks: Option<Arc<Callbacks>>,
     draining: Arc<AtomicBool>,
     own_page_only: bool,
 }
@@ -41,7 +48,26 @@ impl App {
     /// A front door to a backend.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, metrics: Arc::default(), draining: Arc::default(), own_page_only: false }
+        Self {
+            backend,
+            metrics: Arc::default(),
+            clients: Arc::default(),
+            callbacks: None,
+            draining: Arc::default(),
+            own_page_only: false,
+        }
+    }
+
+    /// Serves these clients alone.
+    #[must_use]
+    pub fn with_clients(self, clients: Clients) -> Self {
+        Self { clients: Arc::new(clients), ..self }
+    }
+
+    /// Refuses what these callbacks would, and counts what they do.
+    #[must_use]
+    pub fn with_callbacks(self, callbacks: Arc<Callbacks>) -> Self {
+        Self { metrics: callbacks.metrics.clone(), callbacks: Some(callbacks), ..self }
     }
 
     /// Refuses requests that web pages other than this server's own make. Where programs run on somebody's own
@@ -72,18 +98,13 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(PREFLIGHT_MAX_AGE);
     let frames = if app.own_page_only { Frames::OwnPage } else { Frames::Anyone };
+    let (routes, document) = documented(&app).split_for_parts();
     // The last layer is the first one that a request meets.
-    Router::new()
-        .route("/execute", post(execute::execute))
-        .nest(runs::PATH, run_routes())
-        .route("/api/v1/languages", get(ops::languages))
-        .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz))
-        .route("/metrics", get(ops::metrics))
+    routes
+        .merge(openapi::routes(openapi::finished(document)))
         .merge(page::routes(frames))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(Extension::<Client>(None))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_pages))
         .layer(middleware::from_fn(name_requests))
         .layer(middleware::from_fn_with_state(app.clone(), observe))
@@ -101,13 +122,24 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .with_state(app)
 }
 
-fn run_routes() -> Router<App> {
-    Router::new()
-        .route("/", post(runs::create).get(runs::list))
-        .route("/{id}", get(runs::get).delete(runs::cancel))
-        .route("/{id}/events", get(events::events))
-        .route("/{id}/stdin", post(stdin::send).get(stdin::connect))
-        .route("/{id}/files/{*name}", get(runs::file))
+/// The routes of the HTTP API, each with its part of the document.
+fn documented(app: &App) -> OpenApiRouter<App> {
+    let runs = OpenApiRouter::new()
+        .routes(routes!(runs::create, runs::list))
+        .routes(routes!(runs::get, runs::cancel))
+        .routes(routes!(events::events))
+        .routes(routes!(stdin::send, stdin::connect))
+        .routes(routes!(runs::file));
+    let for_clients = OpenApiRouter::new()
+        .routes(routes!(execute::execute))
+        .nest(runs::PATH, runs)
+        .routes(routes!(ops::languages))
+        .route_layer(middleware::from_fn_with_state(app.clone(), admit));
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(for_clients)
+        .routes(routes!(ops::healthz))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::metrics))
 }
 
 fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

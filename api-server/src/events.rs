@@ -4,17 +4,19 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::Client;
-use crate::query::Parameters;
+use crate::openapi::{ServerSentEvent, WatchRefusals};
+use crate::query::{Parameters, Path};
 use crate::stream::{Data, Position, Teller};
 
 /// The id of the last event that came.
@@ -27,8 +29,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const REST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// From where to tell.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct EventsQuery {
     /// The id of the last event that came, for clients that can't send the header `Last-Event-ID`.
     #[serde(default)]
@@ -39,6 +42,24 @@ pub struct EventsQuery {
 ///
 /// # Errors
 /// There is no such run, or no such event.
+#[utoipa::path(
+    get, path = "/{id}/events", tag = "runs", operation_id = "watchRun",
+    params(
+        ("id" = String, Path, description = "The id of the run."),
+        EventsQuery,
+        ("Last-Event-ID" = Option<String>, Header, pattern = "^([0-9]+-[0-9]+-[0-9]+)?$", example = "2-14-0",
+            description = "The id of the last event that came: what lies behind it is told."),
+    ),
+    responses(
+        (status = 200, content_type = "text/event-stream", body = ServerSentEvent,
+            description = "Server-Sent Events, the data of each one JSON object: `state` (a summary of the run), `stdout` \
+                           and `stderr` ({\"text\"} or {\"base64\"}), `caseStarted`, `caseEnded`, `file`, and `finished` \
+                           (the run without its output), behind which nothing follows.",
+            example = "event: stdout\nid: 0-3-0\ndata: {\"text\":\"42\\n\"}\n\n"),
+        (status = 204, description = "All of it was told already."),
+        WatchRefusals,
+    ),
+)]
 pub async fn events(
     State(app): State<App>,
     Extension(client): Extension<Client>,

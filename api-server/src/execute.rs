@@ -1,19 +1,36 @@
 //! `POST /execute`: runs a program and answers with its output.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use locus_core::{Outcome, Run, view};
+use locus_core::{Outcome, Run, RunRequest, view};
 
 use crate::answer::{Output, Problem};
 use crate::app::App;
 use crate::backend::{Client, Order};
 use crate::body;
+use crate::openapi::ExecuteRefusals;
 use crate::taking::{CancelOnDrop, take};
 
+/// How long a client is kept waiting: both steps of a run at their largest limits, and ten minutes for its turn.
+const PATIENCE: Duration = Duration::from_secs(2 * 300 + 600);
+/// The same where there are tests, which take an hour at the most.
+const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
+
 /// Runs a program and waits for it. Nothing is kept of it behind the answer.
+#[utoipa::path(
+    post, path = "/execute", tag = "execute", operation_id = "execute",
+    request_body(content = RunRequest, example = json!({"language": "python", "code": "print(6 * 7)"})),
+    responses(
+        (status = 200, description = "What the program wrote, whatever it did.", body = Output,
+            example = json!({"stdout": "42\n", "stderr": "", "error": ""})),
+        ExecuteRefusals,
+    ),
+)]
 pub async fn execute(State(app): State<App>, Extension(client): Extension<Client>, body: Body) -> Response {
     let request = match body::read(body).await {
         Ok((request, _)) => request,
@@ -35,11 +52,20 @@ pub async fn execute(State(app): State<App>, Extension(client): Extension<Client
 
 async fn run(app: &App, order: Order) -> Result<Run, Problem> {
     let client = order.client.clone();
-    let id = take(app, order).await?.run.id;
+    let patience = if order.request.tests.is_empty() { PATIENCE } else { PATIENCE_WITH_TESTS };
+    let (taken, _running) = take(app, order).await?;
+    let id = taken.run.id;
     let guard = CancelOnDrop::new(app, &client, &id);
-    let run = app.backend.wait(&client, &id).await?;
+    // Given up, it is dropped, and the guard stops the run.
+    let run =
+        tokio::time::timeout(patience, app.backend.wait(&client, &id)).await.map_err(|_| no_result(patience))??;
     guard.disarm();
     Ok(run)
+}
+
+fn no_result(patience: Duration) -> Problem {
+    let message = format!("the run has no result after {} s and was given up", patience.as_secs());
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "NoResult", message)
 }
 
 /// The answer for a run: 200 whatever the program did, since the request was served.

@@ -1,14 +1,21 @@
 //! The command line.
 
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
 use axum::http::HeaderValue;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use locus_core::Network;
 use tower_http::cors::AllowOrigin;
 
 /// Runs programs for browsers, scripts and CI: POST /execute, and a page at /.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub struct Flags {
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The address to serve on; port 0 takes a free one.
     #[arg(long, env = "LOCUS_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: String,
@@ -21,7 +28,8 @@ pub struct Flags {
     /// Runs at one time [default: embedded: the number of cores, cluster: 64].
     #[arg(long, env = "LOCUS_MAX_CONCURRENT", value_parser = at_least_one)]
     pub max_concurrent: Option<usize>,
-    /// Runs that may wait for their turn; further ones are answered 429.
+    /// Runs that may wait for their turn; further ones are answered 429. On a cluster the operator says which ones wait, and
+    /// this and the number above bound together those of this server that have not ended.
     #[arg(long, env = "LOCUS_MAX_QUEUED", default_value_t = 256)]
     pub max_queued: usize,
     /// Seconds that runs and answers may still take after the server was told to stop.
@@ -42,6 +50,41 @@ pub struct Flags {
     /// [default: embedded: its own page, cluster: any, without credentials].
     #[arg(long = "cors-origin", env = "LOCUS_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<HeaderValue>,
+    /// A file of API keys, as `keygen` describes it: runs are for those who have one. It is read again when it changes
+    /// [default: anybody who can reach this server may run programs].
+    #[arg(long, env = "LOCUS_API_KEYS", value_name = "FILE")]
+    pub api_keys: Option<PathBuf>,
+    /// Requests a minute of one client, which is an API key or else an address; 0 is any number. A key may have a rate of
+    /// its own.
+    #[arg(long, env = "LOCUS_RATE_LIMIT", value_name = "REQUESTS", default_value_t = 0)]
+    pub rate_limit: u32,
+    /// Networks of proxies whose header X-Forwarded-For says where a request comes from; may be given several times.
+    #[arg(long, env = "LOCUS_TRUST_FORWARDED", value_name = "CIDR", value_delimiter = ',')]
+    pub trust_forwarded: Vec<IpNet>,
+    /// Networks that callbacks of runs may be sent to beside public addresses; may be given several times.
+    #[arg(long, env = "LOCUS_CALLBACK_ALLOW", value_name = "CIDR", value_delimiter = ',')]
+    pub callback_allow: Vec<IpNet>,
+    /// Connections at one time; further ones wait for another one to end.
+    #[arg(long, env = "LOCUS_MAX_CONNECTIONS", default_value_t = NonZeroU32::new(512).expect("it is not 0"))]
+    pub max_connections: NonZeroU32,
+    /// The namespace of the pods that runs on a cluster take place in.
+    #[arg(long, env = "LOCUS_RUN_NAMESPACE", default_value = "locus-runs")]
+    pub run_namespace: String,
+    /// The private key (PKCS#8 PEM) that this server shows runners on a cluster to follow runs live and to pass input on; its
+    /// public half is one of the operator's reader keys [default: none, and output comes at the end of a run].
+    #[arg(long, env = "LOCUS_READER_KEY_FILE")]
+    pub reader_key_file: Option<PathBuf>,
+}
+
+/// Something else than serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an API key, and its entry for the file of --api-keys.
+    Keygen {
+        /// What the client is called that gets it.
+        #[arg(long)]
+        name: String,
+    },
 }
 
 /// Where programs run.

@@ -3,20 +3,27 @@
 //!
 //! Read [`app`] first, then [`runs`] and [`execute`], then [`backend`].
 
+pub mod address;
 pub mod answer;
 pub mod app;
 pub mod backend;
 pub mod banner;
 pub mod body;
+pub mod callback;
+pub mod clients;
 pub mod events;
 pub mod execute;
 pub mod flags;
 pub mod gate;
+pub mod keys;
 pub mod metrics;
+pub mod openapi;
 pub mod ops;
 pub mod page;
 pub mod query;
+pub mod rate;
 pub mod runs;
+pub mod serve;
 pub mod stdin;
 pub mod stream;
 pub mod taking;

@@ -1,18 +1,25 @@
 //! `locus-api-server`.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use clap::Parser as _;
+use futures::FutureExt as _;
 use locus_api_server::app::{App, router};
+use locus_api_server::backend::cluster::{Cluster, Settings, read_key};
 use locus_api_server::backend::embedded::Embedded;
 use locus_api_server::banner::{banner, languages};
-use locus_api_server::flags::{BackendKind, Flags};
+use locus_api_server::callback::Callbacks;
+use locus_api_server::clients::Clients;
+use locus_api_server::flags::{BackendKind, Command, Flags};
 use locus_api_server::gate::Gate;
+use locus_api_server::keys::{Keys, generate};
+use locus_api_server::rate::Rate;
+use locus_api_server::serve::serve as answer;
 use locus_runner::embedded::Launcher;
 use locus_runner::toolchain::Survey;
 use tokio::net::TcpListener;
@@ -26,7 +33,11 @@ fn main() -> ExitCode {
     }
     let flags = Flags::parse();
     start_logs();
-    match start(&flags) {
+    let done = match &flags.command {
+        Some(Command::Keygen { name }) => generate(name).map(|told| say(&told)),
+        None => start(&flags),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
@@ -39,8 +50,10 @@ fn main() -> ExitCode {
 async fn start(flags: &Flags) -> anyhow::Result<()> {
     // The signals are listened for first, so that one that comes early is not lost.
     let mut stop = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+    let clients = clients(flags)?;
     let listener = listen(&flags.listen).await?;
     let address = listener.local_addr()?;
+    let callbacks = Arc::new(Callbacks::new(flags.callback_allow.clone(), Arc::default()));
     let gate = Gate::new(flags.concurrent(), flags.max_queued);
     let app = match flags.backend {
         BackendKind::Embedded => {
@@ -57,17 +70,51 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
                 tracing::warn!("programs of strangers are NOT safe here: {weakness}");
             }
             say(&banner(Some(launcher.report()), address));
-            let machine = Arc::new(Embedded::new(survey.clone(), launcher, gate));
+            if flags.api_keys.is_none() && !address.ip().is_loopback() {
+                tracing::warn!(
+                    "whoever reaches {address} may run programs on this machine: give keys with --api-keys FILE \
+                     (`locus-api-server keygen --name NAME` makes one), or serve this machine alone with --listen 127.0.0.1:8000"
+                );
+            }
+            let machine = Arc::new(Embedded::new(survey.clone(), launcher, gate).calling(callbacks.clone()));
             tokio::spawn(async move { say(&languages(&survey.all().await)) });
             let app = App::new(machine);
             if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }
         }
         BackendKind::Cluster => {
-            anyhow::bail!("no cluster: use --backend embedded")
+            let reader_key = flags.reader_key_file.as_deref().map(read_key).transpose()?;
+            let settings = Settings {
+                namespace: flags.namespace.clone(),
+                run_namespace: flags.run_namespace.clone(),
+                unfinished: flags.concurrent().saturating_add(flags.max_queued),
+                reader_key,
+                callback: Some(callbacks.clone().hook()),
+                ..Settings::default()
+            };
+            let cluster = Cluster::connect(settings)
+                .await
+                .context("no cluster: set KUBECONFIG, run inside one, or use --backend embedded")?;
+            say(&banner(None, address));
+            App::new(Arc::new(cluster))
         }
     };
+    let app = app.with_clients(clients).with_callbacks(callbacks);
     tracing::info!(listen = %address, backend = app.backend.name(), "serving");
     serve(listener, app, flags, &mut stop).await
+}
+
+/// Who may ask, by the flags.
+fn clients(flags: &Flags) -> anyhow::Result<Clients> {
+    let keys = match &flags.api_keys {
+        None => None,
+        Some(file) => {
+            let (keys, contents) = Keys::open(file)?;
+            let keys = Arc::new(keys);
+            tokio::spawn(keys.clone().follow(contents));
+            Some(keys)
+        }
+    };
+    Ok(Clients::new(keys, Rate::new(NonZeroU32::new(flags.rate_limit), flags.trust_forwarded.clone())))
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {
@@ -87,17 +134,11 @@ async fn serve(
     flags: &Flags,
     [interrupt, terminate]: &mut [tokio::signal::unix::Signal; 2],
 ) -> anyhow::Result<()> {
-    // An answer is one small packet, which must not wait for more to come.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
     let (close, closing) = tokio::sync::oneshot::channel::<()>();
-    let served = axum::serve(listener, router(app.clone(), flags.origins())).with_graceful_shutdown(async move {
-        let _ = closing.await;
-    });
-    let mut served = tokio::spawn(async move { served.await });
+    let most = flags.max_connections.get();
+    let mut served = tokio::spawn(answer(listener, router(app.clone(), flags.origins()), most, closing.map(drop)));
     tokio::select! {
-        result = &mut served => return Ok(result??),
+        result = &mut served => return Ok(result?),
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
@@ -110,15 +151,21 @@ async fn serve(
         let result = served.await;
         // One may have been taken just before the first signal.
         app.backend.drained().await;
+        if let Some(callbacks) = &app.callbacks {
+            callbacks.idle().await;
+        }
         result
     };
     let cut = tokio::select! {
-        result = drained => return Ok(result??),
+        result = drained => return Ok(result?),
         () = tokio::time::sleep(Duration::from_secs(flags.drain_seconds)) => "the time is up",
         _ = interrupt.recv() => "told to stop at once",
         _ = terminate.recv() => "told to stop at once",
     };
-    tracing::error!(runs.cut = app.backend.going(), "stopping although runs or answers are not at their end: {cut}");
+    tracing::error!(
+        runs.cut = app.backend.going(),
+        "stopping although runs, answers or callbacks are not at their end: {cut}"
+    );
     Ok(())
 }
 

@@ -18,6 +18,12 @@ pub struct Metrics {
     runs: Family<Ended, Counter>,
     durations: Histogram,
     in_flight: Gauge,
+    callbacks: Family<Called, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Called {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,7 +41,9 @@ impl Default for Metrics {
         registry.register("runs", "Runs that were asked for and how they ended", runs.clone());
         registry.register("run_duration_seconds", "Time from request to answer of a run", durations.clone());
         registry.register("requests_in_flight", "HTTP requests without an answer yet", in_flight.clone());
-        Self { registry, runs, durations, in_flight }
+        let callbacks = Family::<Called, Counter>::default();
+        registry.register("callbacks", "URLs that were to be told of a run, by what came of it", callbacks.clone());
+        Self { registry, runs, durations, in_flight, callbacks }
     }
 }
 
@@ -53,6 +61,11 @@ impl Metrics {
     pub fn run(self: &Arc<Self>, selector: &str) -> RunTimer {
         let (metrics, language) = (Some(self.clone()), language_label(selector));
         RunTimer { metrics, language, began: Instant::now(), outcome: Outcome::Cancelled.as_str() }
+    }
+
+    /// Counts a callback by what came of it.
+    pub fn callback(&self, outcome: &'static str) {
+        self.callbacks.get_or_create(&Called { outcome }).inc();
     }
 
     /// The metrics in `OpenMetrics` text.

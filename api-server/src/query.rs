@@ -1,4 +1,4 @@
-//! What stands behind the `?` of a path.
+//! What stands in a path and behind its `?`.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use utoipa::IntoParams;
 
 use crate::answer::Problem;
 
@@ -27,11 +28,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     }
 }
 
+/// What stands in a path; what can't be read there is at no path.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        read.map(|path| Self(path.0))
+            .map_err(|_| Problem::new(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path"))
+    }
+}
+
 /// How long to wait for the end of a run.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct WaitQuery {
     /// A time such as `30s`, `500ms` or `2m`; at most ten minutes.
+    #[param(value_type = Option<String>, example = "30s")]
     #[serde(default, deserialize_with = "duration")]
     pub wait: Option<Duration>,
 }

@@ -3,21 +3,24 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
-use locus_core::{Encoding, Outcome, Phase, Run, view};
+use locus_core::{Encoding, Outcome, Phase, Run, RunRequest, view};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{Client, Once, Order, Page, Query, Taken};
 use crate::body;
+use crate::keys::Running;
 use crate::metrics::RunTimer;
-use crate::query::{Parameters, WaitQuery};
+use crate::openapi::{CreateRefusals, ListRefusals, RunRefusals};
+use crate::query::{Parameters, Path, WaitQuery};
 use crate::taking::{CancelOnDrop, take};
 
 /// The path of runs.
@@ -38,6 +41,39 @@ const FILE_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src
 ///
 /// # Errors
 /// Why there is no run.
+#[utoipa::path(
+    post, path = "/", tag = "runs", operation_id = "createRun",
+    params(
+        WaitQuery,
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+            description = "A name for this request: when it comes again, it is the same run and not another one. A run \
+                           whose request has none is cancelled when its client goes away while it waits."),
+    ),
+    request_body(content = RunRequest, examples(
+        ("code" = (summary = "A program of one file", value = json!({"language": "python", "code": "print(6 * 7)"}))),
+        ("tests" = (summary = "A program that is judged", value = json!({
+            "language": "python", "code": "print(int(input()) ** 2)", "limits": {"timeoutSeconds": 5},
+            "tests": [
+                {"name": "small", "stdin": "3\n", "expectedStdout": "9\n"},
+                {"stdin": "0.5\n", "expectedStdout": "0.25", "checker": "float", "tolerance": 0.001},
+            ],
+        }))),
+        ("files" = (summary = "Files in and out, found by a label", value = json!({
+            "language": "python", "labels": {"team": "a"}, "outputFiles": ["*.txt"],
+            "files": [
+                {"name": "main.py", "content": "open('out.txt', 'w').write(open('in.txt').read())"},
+                {"name": "in.txt", "content": "aGVsbG8K", "encoding": "base64"},
+            ],
+        }))),
+    )),
+    responses(
+        (status = 200, description = "The run, which is over.", body = Run,
+            headers(("Location" = String, description = "The path of the run."))),
+        (status = 202, description = "The run, which goes on.", body = Run,
+            headers(("Location" = String, description = "The path of the run."))),
+        CreateRefusals,
+    ),
+)]
 pub async fn create(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -50,7 +86,7 @@ pub async fn create(
     let timer = app.metrics.run(&request.language);
     let may_come_back = once.is_some();
     let order = Order { request, client: client.clone(), once, keep_seconds: KEEP_SECONDS };
-    let Taken { run, is_new } = match take(&app, order).await {
+    let (Taken { run, is_new }, running) = match take(&app, order).await {
         Ok(taken) => taken,
         Err(problem) => {
             timer.ended(problem.reason);
@@ -59,7 +95,7 @@ pub async fn create(
     };
     let id = run.id.clone();
     if is_new {
-        tokio::spawn(count(app.clone(), client.clone(), id.clone(), timer));
+        tokio::spawn(count(app.clone(), client.clone(), id.clone(), timer, running));
     } else {
         timer.forget();
     }
@@ -78,6 +114,11 @@ pub async fn create(
 ///
 /// # Errors
 /// There is no such run.
+#[utoipa::path(
+    get, path = "/{id}", tag = "runs", operation_id = "getRun",
+    params(("id" = String, Path, description = "The id of the run."), WaitQuery),
+    responses((status = 200, description = "The run as it is now, or at its end.", body = Run), RunRefusals),
+)]
 pub async fn get(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -94,6 +135,10 @@ pub async fn get(
 ///
 /// # Errors
 /// The query makes no sense.
+#[utoipa::path(
+    get, path = "/", tag = "runs", operation_id = "listRuns", params(ListQuery),
+    responses((status = 200, description = "A part of the list.", body = RunList), ListRefusals),
+)]
 pub async fn list(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -107,6 +152,15 @@ pub async fn list(
 ///
 /// # Errors
 /// There is no such run.
+#[utoipa::path(
+    delete, path = "/{id}", tag = "runs", operation_id = "cancelRun",
+    params(("id" = String, Path, description = "The id of the run.")),
+    responses(
+        (status = 200, description = "The run, which was over.", body = Run),
+        (status = 202, description = "The run, which will stop.", body = Run),
+        RunRefusals,
+    ),
+)]
 pub async fn cancel(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -119,6 +173,18 @@ pub async fn cancel(
 ///
 /// # Errors
 /// There is no such run or file.
+#[utoipa::path(
+    get, path = "/{id}/files/{*name}", tag = "runs", operation_id = "getFile",
+    params(
+        ("id" = String, Path, description = "The id of the run."),
+        ("name" = String, Path, description = "The name of the file below the work folder, slashes and all."),
+    ),
+    responses(
+        (status = 200, description = "The file's bytes, of the media type that its name tells.", content_type = "*/*",
+            body = Vec<u8>),
+        RunRefusals,
+    ),
+)]
 pub async fn file(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -143,16 +209,19 @@ pub async fn file(
 }
 
 /// Which runs to list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// The most of them, from 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 50)]
     #[serde(default)]
     pub limit: Option<usize>,
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
     /// Labels that each has, as `name=value`; may be given several times.
+    #[param(example = json!(["team=a"]))]
     #[serde(default)]
     pub label: Vec<String>,
     /// The phase that each is in.
@@ -161,7 +230,7 @@ pub struct ListQuery {
 }
 
 /// A part of the list of a client's runs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunList {
     /// Summaries: what programs wrote is left out.
     pub runs: Vec<Run>,
@@ -202,7 +271,7 @@ async fn waited(app: &App, client: &Client, id: &str, wait: Option<Duration>) ->
 }
 
 /// Counts a run at its end, whoever waits for it.
-async fn count(app: App, client: Client, id: String, timer: RunTimer) {
+async fn count(app: App, client: Client, id: String, timer: RunTimer, _running: Option<Running>) {
     match app.backend.wait(&client, &id).await {
         Ok(run) => timer.ended(run.outcome.map_or("None", Outcome::as_str)),
         Err(error) => timer.ended(error.reason()),

@@ -3,21 +3,23 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{BackendError, Client, Input};
 use crate::body;
-use crate::query::Parameters;
+use crate::openapi::{InputRefusals, SocketRefusals};
+use crate::query::{Parameters, Path};
 
 /// The most bytes of one piece.
 const PIECE_BYTES_MAX: usize = 64 << 10;
@@ -25,8 +27,9 @@ const PIECE_BYTES_MAX: usize = 64 << 10;
 const FULL_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where a piece of input belongs.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct StdinQuery {
     /// How many bytes were sent before: what was taken already is not taken again.
     #[serde(default)]
@@ -37,7 +40,7 @@ pub struct StdinQuery {
 }
 
 /// How much input a run has taken.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct InputTaken {
     /// The bytes since its beginning, without those of the request.
     pub taken: u64,
@@ -47,6 +50,12 @@ pub struct InputTaken {
 ///
 /// # Errors
 /// There is no such run, or it takes none.
+#[utoipa::path(
+    post, path = "/{id}/stdin", tag = "runs", operation_id = "sendInput",
+    params(("id" = String, Path, description = "The id of the run."), StdinQuery),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "At most 64 KiB."),
+    responses((status = 200, description = "How much was taken by now.", body = InputTaken), InputRefusals),
+)]
 pub async fn send(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -63,6 +72,11 @@ pub async fn send(
 ///
 /// # Errors
 /// There is no such run, or this is no WebSocket.
+#[utoipa::path(
+    get, path = "/{id}/stdin", tag = "runs", operation_id = "connectInput",
+    params(("id" = String, Path, description = "The id of the run.")),
+    responses((status = 101, description = "A WebSocket, each message of which is input."), SocketRefusals),
+)]
 pub async fn connect(
     State(app): State<App>,
     Extension(client): Extension<Client>,

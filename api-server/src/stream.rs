@@ -1,6 +1,7 @@
 //! What a run tells, made into events that a client can leave and come back to: each has a position, and from a position
 //! the rest is found by telling all again.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,9 +15,9 @@ use crate::backend::{Told, whole_characters};
 pub struct Position {
     /// Events that are neither output nor a state.
     pub marks: u64,
-    /// Bytes of standard output.
+    /// Bytes of standard output since the last of them: what was cut before it, where a place holds no more, moves nothing.
     pub stdout: u64,
-    /// Bytes of standard error.
+    /// Bytes of standard error since then.
     pub stderr: u64,
 }
 
@@ -110,9 +111,9 @@ impl Teller {
     /// Tells what lies behind a position.
     #[must_use]
     pub fn from(position: Position) -> Self {
-        let stream = |from| Stream { from, ..Stream::default() };
-        let (stdout, stderr) = (stream(position.stdout), stream(position.stderr));
-        Self { from: position, stdout, stderr, ..Self::default() }
+        let mut teller = Self { from: position, ..Self::default() };
+        teller.begin_part();
+        teller
     }
 
     /// The events that something makes, with the position behind each.
@@ -139,8 +140,7 @@ impl Teller {
                 self.mark(Data::File { name, size: data.len() as u64 }, &mut events);
             }
             Told::Ended(run) => {
-                self.flush(&mut events);
-                self.marks += 1;
+                self.end_part(&mut events);
                 // Whoever is at some other place, and be it one that there is not, has not heard of the end.
                 if self.at() != self.from {
                     events.push((self.at(), Data::Finished(Box::new(without_output(*run)))));
@@ -155,15 +155,31 @@ impl Teller {
     }
 
     fn has_arrived(&self) -> bool {
-        self.marks >= self.from.marks && self.stdout.has_arrived() && self.stderr.has_arrived()
+        self.stdout.has_arrived() && self.stderr.has_arrived()
     }
 
     fn mark(&mut self, data: Data, events: &mut Vec<(Position, Data)>) {
-        self.flush(events);
-        self.marks += 1;
+        self.end_part(events);
         if self.marks > self.from.marks {
             events.push((self.at(), data));
         }
+    }
+
+    /// The output up to a mark is told; what follows counts from there.
+    fn end_part(&mut self, events: &mut Vec<(Position, Data)>) {
+        self.flush(events);
+        self.marks += 1;
+        self.begin_part();
+    }
+
+    fn begin_part(&mut self) {
+        let known = |bytes| match self.marks.cmp(&self.from.marks) {
+            Ordering::Less => u64::MAX,
+            Ordering::Equal => bytes,
+            Ordering::Greater => 0,
+        };
+        let stream = |from| Stream { from, ..Stream::default() };
+        (self.stdout, self.stderr) = (stream(known(self.from.stdout)), stream(known(self.from.stderr)));
     }
 
     /// Tells halves of characters as they are: what follows is not their rest.
@@ -175,7 +191,7 @@ impl Teller {
     }
 }
 
-/// The place in one stream.
+/// The place in one stream, from a mark on.
 #[derive(Debug, Clone, Default)]
 struct Stream {
     /// What was told before this telling.
@@ -314,13 +330,13 @@ mod tests {
             ("0-0-0", "state Running"),
             ("0-2-0", "stdout a\n"),
             ("0-2-1", "stderr b"),
-            ("1-2-1", "caseStarted 0"),
-            ("1-4-1", "stdout cd"),
-            ("2-4-1", "caseEnded 0"),
-            ("3-4-1", "caseStarted 1"),
-            ("4-4-1", "caseEnded 1"),
-            ("5-4-1", "file a.png 3"),
-            ("6-4-1", "finished"),
+            ("1-0-0", "caseStarted 0"),
+            ("1-2-0", "stdout cd"),
+            ("2-0-0", "caseEnded 0"),
+            ("3-0-0", "caseStarted 1"),
+            ("4-0-0", "caseEnded 1"),
+            ("5-0-0", "file a.png 3"),
+            ("6-0-0", "finished"),
         ]);
         assert_eq!(tell("0-0-0", told.clone()), all);
         for (told_already, (position, _)) in all.iter().enumerate().skip(1) {
@@ -336,7 +352,7 @@ mod tests {
         let halves = [out(&euro[..1]), err(b"e"), out(&euro[1..2]), out(&euro[2..]), end()];
         assert_eq!(
             tell("0-0-0", halves),
-            pairs(&[("0-0-1", "stderr e"), ("0-3-1", "stdout €"), ("1-3-1", "finished")])
+            pairs(&[("0-0-1", "stderr e"), ("0-3-1", "stdout €"), ("1-0-0", "finished")])
         );
         let cut = [out(&[b'a', euro[0]]), started(0), out(&euro[1..]), end()];
         assert_eq!(
@@ -344,9 +360,9 @@ mod tests {
             pairs(&[
                 ("0-1-0", "stdout a"),
                 ("0-2-0", "stdout base64 4g=="),
-                ("1-2-0", "caseStarted 0"),
-                ("1-4-0", "stdout base64 gqw="),
-                ("2-4-0", "finished"),
+                ("1-0-0", "caseStarted 0"),
+                ("1-2-0", "stdout base64 gqw="),
+                ("2-0-0", "finished"),
             ])
         );
         assert_eq!(tell("0-0-0", [out(b"\xff\n")]), pairs(&[("0-2-0", "stdout base64 /wo=")]));
@@ -355,9 +371,9 @@ mod tests {
     #[test]
     fn a_state_is_told_by_whoever_has_arrived() {
         let told = || [state(Phase::Pending), out(b"ab"), state(Phase::Running), end()];
-        assert_eq!(tell("0-2-0", told()), pairs(&[("0-2-0", "state Running"), ("1-2-0", "finished")]));
-        assert!(tell("1-2-0", told()).is_empty(), "all is told");
-        assert_eq!(tell("7-9-9", told()), pairs(&[("1-2-0", "finished")]), "there is no such place");
+        assert_eq!(tell("0-2-0", told()), pairs(&[("0-2-0", "state Running"), ("1-0-0", "finished")]));
+        assert!(tell("1-0-0", told()).is_empty(), "all is told");
+        assert_eq!(tell("7-9-9", told()), pairs(&[("1-0-0", "finished")]), "there is no such place");
     }
 
     #[test]
@@ -450,6 +466,19 @@ mod tests {
         (stdout, stderr, marks)
     }
 
+    const fn is_mark(data: &Data) -> bool {
+        !matches!(data, Data::Stdout(_) | Data::Stderr(_) | Data::State(_))
+    }
+
+    #[test]
+    fn output_of_a_case_that_is_cut_when_it_is_told_again_moves_no_later_one() {
+        let whole = [started(0), out(b"long"), ended(), started(1), out(b"ab"), end()];
+        let cut = [started(0), out(b"lo"), ended(), started(1), out(b"ab"), end()];
+        let all = tell("0-0-0", whole);
+        assert_eq!(all[4], ("3-2-0".to_owned(), "stdout ab".to_owned()));
+        assert_eq!(tell("3-1-0", cut), pairs(&[("3-2-0", "stdout b"), ("4-0-0", "finished")]));
+    }
+
     fn told() -> impl Strategy<Value = Vec<Told>> {
         let text = prop_oneof![
             Just("a".as_bytes().to_vec()),
@@ -482,10 +511,13 @@ mod tests {
                 prop_assert_eq!(position.to_string().parse::<Position>(), Ok(*position));
                 let mut teller = Teller::from(*position);
                 let rest: Vec<_> = recut(&told, cut).into_iter().flat_map(|told| teller.tell(told)).collect();
-                let (head, tail) = (folded(&all[..=place]), folded(&rest));
+                let tail = folded(&rest);
                 let both = folded(all[..=place].iter().chain(&rest));
                 prop_assert_eq!((&both.0, &both.1, &both.2), (&stdout, &stderr, &marks), "{} and {:?}", position, tail);
-                prop_assert_eq!((head.0.len() as u64, head.1.len() as u64), (position.stdout, position.stderr));
+                // What a mark says of its place is where the bytes since then begin.
+                let part = all[..=place].iter().rposition(|(_, data)| is_mark(data)).map_or(0, |mark| mark + 1);
+                let part = folded(&all[part..=place]);
+                prop_assert_eq!((part.0.len() as u64, part.1.len() as u64), (position.stdout, position.stderr));
                 prop_assert_eq!(teller.at(), all.last().expect("the end").0);
             }
         }

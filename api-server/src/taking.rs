@@ -7,21 +7,32 @@ use tokio::runtime::Handle;
 
 use crate::answer::Problem;
 use crate::app::App;
-use crate::backend::{Backend, Client, Order, Taken};
+use crate::backend::{Backend, BackendError, Client, Order, Taken};
+use crate::keys::Running;
 
 /// When to come back, perhaps to another server, after this one was told to stop.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// Takes a run, unless the server is told to stop.
+/// Takes a run, unless the server is told to stop. The client may have as many as its key says; this one is among them
+/// until what comes with it is dropped.
 ///
 /// # Errors
 /// What the client is told in place of a run.
-pub async fn take(app: &App, order: Order) -> Result<Taken, Problem> {
+pub async fn take(app: &App, order: Order) -> Result<(Taken, Option<Running>), Problem> {
     if app.is_draining() {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Draining", "the server is shutting down");
         return Err(problem.with(header::RETRY_AFTER, RETRY_AFTER_SECONDS));
     }
-    Ok(app.backend.create(order).await?)
+    if let (Some(url), Some(callbacks)) = (&order.request.callback, &app.callbacks) {
+        callbacks.check(url).map_err(|error| BackendError::InvalidRequest(error.to_string()))?;
+    }
+    let running = match (app.clients.run(&order.client), &order.once) {
+        // One that was taken before is not one more.
+        (Err(_), Some(once)) if app.backend.get(&order.client, &once.id).await.is_ok() => None,
+        (running, _) => running?,
+    };
+    let taken = app.backend.create(order).await?;
+    Ok((taken, running))
 }
 
 /// Asks a run to stop when its client goes away, which drops the answer that is being made.

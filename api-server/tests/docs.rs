@@ -17,6 +17,7 @@ struct Example {
 #[tokio::test]
 async fn every_command_of_the_api_document_prints_what_stands_below_it() {
     if Command::new("curl").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "CI has curl");
         println!("NOT RUN: curl is not installed");
         return;
     }

@@ -221,13 +221,17 @@ async fn a_page_of_another_origin_may_call() {
     for method in ["GET", "POST", "DELETE"] {
         assert!(headers["access-control-allow-methods"].to_str().is_ok_and(|list| list.contains(method)), "{method}");
     }
-    assert!(headers["access-control-allow-headers"].to_str().is_ok_and(|list| list.contains("content-type")));
+    for name in ["content-type", "authorization", "idempotency-key", "last-event-id"] {
+        assert!(headers["access-control-allow-headers"].to_str().is_ok_and(|list| list.contains(name)), "{name}");
+    }
 
     let mut call = request(Method::POST, "/execute", PROGRAM);
     call.headers_mut().insert("origin", "https://school.example".parse().expect("a header"));
     let (_, headers, _) = ask(&works(), call).await;
     assert_eq!(headers["access-control-allow-origin"], "*");
-    assert!(headers["access-control-expose-headers"].to_str().is_ok_and(|list| list.contains("x-request-id")));
+    for name in ["x-request-id", "location", "retry-after"] {
+        assert!(headers["access-control-expose-headers"].to_str().is_ok_and(|list| list.contains(name)), "{name}");
+    }
 }
 
 #[tokio::test]

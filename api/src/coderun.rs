@@ -50,6 +50,11 @@ use crate::status::{CodeRunStatus, Phase};
          && has(self.compileArgs) == has(oldSelf.compileArgs) \
          && (!has(self.compileArgs) || self.compileArgs == oldSelf.compileArgs) \
          && has(self.limits) == has(oldSelf.limits) && (!has(self.limits) || self.limits == oldSelf.limits) \
+         && has(self.interactive) == has(oldSelf.interactive) \
+         && (!has(self.interactive) || self.interactive == oldSelf.interactive) \
+         && has(self.outputFiles) == has(oldSelf.outputFiles) \
+         && (!has(self.outputFiles) || self.outputFiles == oldSelf.outputFiles) \
+         && has(self.tests) == has(oldSelf.tests) && (!has(self.tests) || self.tests == oldSelf.tests) \
          && has(self.ttlSecondsAfterFinished) == has(oldSelf.ttlSecondsAfterFinished) \
          && (!has(self.ttlSecondsAfterFinished) || self.ttlSecondsAfterFinished == oldSelf.ttlSecondsAfterFinished)"
     )
@@ -61,9 +66,17 @@ use crate::status::{CodeRunStatus, Phase};
     .message("cancelRequested goes from false to true only: create a new CodeRun to run the program again"),
     validation = Rule::new(
         "(has(self.code) ? size(self.code) : 0) + (has(self.stdin) ? size(self.stdin) : 0) \
-         + (has(self.files) ? self.files.map(f, size(f.content)).sum() : 0) <= 524288"
+         + (has(self.files) ? self.files.map(f, size(f.content)).sum() : 0) \
+         + (has(self.tests) ? self.tests.map(t, (has(t.stdin) ? size(t.stdin) : 0) \
+         + (has(t.expectedStdout) ? size(t.expectedStdout) : 0)).sum() : 0) <= 524288"
     )
-    .message("code, stdin and files hold at most 524288 characters together: make the program smaller")
+    .message("code, stdin, files and tests hold at most 524288 characters together: make the program or its input smaller"),
+    validation = Rule::new("!has(self.tests) || !has(self.stdin) || self.stdin == ''")
+        .message("a run with tests has no stdin of its own: give it in each test"),
+    validation = Rule::new("!has(self.tests) || !has(self.interactive) || !self.interactive")
+        .message("a run with tests has no interactive of its own: give each test its stdin"),
+    validation = Rule::new("!has(self.tests) || !has(self.outputFiles) || size(self.outputFiles) == 0")
+        .message("a run with tests has no outputFiles of its own: leave them out, or the tests")
 )]
 pub struct CodeRunSpec {
     /// The language: an id (`python`), an alias (`py`) or an id with a version (`python@3.13`).
@@ -107,6 +120,25 @@ pub struct CodeRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<RequestedLimits>,
 
+    /// Whether more standard input may be sent while the program runs, after what stdin holds. It is sent through the
+    /// front door.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interactive: Option<bool>,
+
+    /// Names of files that the program leaves and that are to be returned; * stands for any part of a name, ** for any
+    /// folders. What is not returned is told in status.filesLeft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 255)))]
+    #[x_kube(validation = Rule::new("self.all(name, name.split('/').all(part, part != '' && part != '.' && part != '..'))")
+        .message("an output file is a relative name or glob such as out/*.png, without empty, . or .. parts"))]
+    pub output_files: Option<Vec<String>>,
+
+    /// Cases that the program is run for, one after the other, in place of stdin and args; it is compiled once, and each
+    /// case has the limits for itself. What came of them stands in status.tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    pub tests: Option<Vec<Test>>,
+
     /// Set to true to stop the run. It can't be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_requested: Option<bool>,
@@ -143,6 +175,56 @@ pub enum FileEncoding {
     Utf8,
     /// Standard base64 with padding.
     Base64,
+}
+
+/// A case that the program is run for.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.tolerance) || (has(self.checker) && self.checker == 'float')")
+        .message("tolerance goes with the checker float: leave it out, or set checker to float")
+)]
+pub struct Test {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub name: Option<String>,
+    /// What the program reads on standard input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub stdin: Option<String>,
+    /// The program's arguments, in place of those of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), inner(length(max = 4096)))]
+    pub args: Option<Vec<String>>,
+    /// What it is to print. Without it, it has to complete. It is never sent to where the program runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub expected_stdout: Option<String>,
+    /// What counts as the expected output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checker: Option<TestChecker>,
+    /// The difference that the checker float allows, absolute or relative to the expected number, whichever is more:
+    /// 0 to 1, and 0.000001 where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
+    pub tolerance: Option<f64>,
+}
+
+/// What counts as the expected output: the same to the byte (exact), but for white space at the ends of lines and of the
+/// whole (trimmed, the default), the same words (tokens), or the same words where numbers may differ by tolerance (float).
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TestChecker {
+    /// The same to the byte.
+    Exact,
+    /// The same but for white space at the ends of lines and of the whole.
+    #[default]
+    Trimmed,
+    /// The same words, whatever white space is between them.
+    Tokens,
+    /// The same words, where those that are numbers may differ a little.
+    Float,
 }
 
 /// An environment variable.

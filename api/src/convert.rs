@@ -1,11 +1,13 @@
 //! Between the Kubernetes types and the run contract.
 
-use locus_core::{Encoding, Limits, LimitsRequest, RunRequest, SourceFile, Usage};
+use std::collections::BTreeMap;
+
+use locus_core::{Checker, Encoding, FileLeft, Limits, LimitsRequest, RunRequest, SourceFile, TestCase, Usage};
 use locus_languages::Hold;
 
 use crate::{
-    CodeRunSpec, EffectiveLimits, EnvVar, File, FileEncoding, LanguageSpec, PrestartSpec, RequestedLimits, UsageStatus,
-    memory_bytes, memory_text,
+    CodeRunSpec, EffectiveLimits, EnvVar, File, FileEncoding, FileLeftStatus, LanguageSpec, PrestartSpec,
+    RequestedLimits, Test, TestChecker, UsageStatus, memory_bytes, memory_text,
 };
 
 impl From<&CodeRunSpec> for RunRequest {
@@ -19,7 +21,12 @@ impl From<&CodeRunSpec> for RunRequest {
             env: spec.env.iter().flatten().map(locus_core::EnvVar::from).collect(),
             compile_args: spec.compile_args.clone().unwrap_or_default(),
             limits: spec.limits.as_ref().map(LimitsRequest::from).unwrap_or_default(),
-            ..Self::default()
+            interactive: spec.interactive.unwrap_or_default(),
+            output_files: spec.output_files.clone().unwrap_or_default(),
+            tests: spec.tests.iter().flatten().map(TestCase::from).collect(),
+            // Metadata of the object, and no matter of the run.
+            labels: BTreeMap::new(),
+            callback: None,
         }
     }
 }
@@ -35,6 +42,9 @@ impl From<RunRequest> for CodeRunSpec {
             env: some(request.env.into_iter().map(EnvVar::from).collect()),
             compile_args: some(request.compile_args),
             limits: some_limits(request.limits),
+            interactive: Some(true).filter(|_| request.interactive),
+            output_files: some(request.output_files),
+            tests: some(request.tests.into_iter().map(Test::from).collect()),
             cancel_requested: None,
             ttl_seconds_after_finished: None,
         }
@@ -130,6 +140,48 @@ impl From<SourceFile> for File {
     }
 }
 
+impl From<&Test> for TestCase {
+    fn from(test: &Test) -> Self {
+        Self {
+            name: test.name.clone(),
+            stdin: test.stdin.clone().unwrap_or_default(),
+            args: test.args.clone(),
+            expected_stdout: test.expected_stdout.clone(),
+            checker: match test.checker.unwrap_or_default() {
+                TestChecker::Exact => Checker::Exact,
+                TestChecker::Trimmed => Checker::Trimmed,
+                TestChecker::Tokens => Checker::Tokens,
+                TestChecker::Float => Checker::Float,
+            },
+            tolerance: test.tolerance,
+        }
+    }
+}
+
+impl From<TestCase> for Test {
+    fn from(test: TestCase) -> Self {
+        Self {
+            name: test.name,
+            stdin: Some(test.stdin).filter(|stdin| !stdin.is_empty()),
+            args: test.args,
+            expected_stdout: test.expected_stdout,
+            checker: match test.checker {
+                Checker::Exact => Some(TestChecker::Exact),
+                Checker::Trimmed => None,
+                Checker::Tokens => Some(TestChecker::Tokens),
+                Checker::Float => Some(TestChecker::Float),
+            },
+            tolerance: test.tolerance,
+        }
+    }
+}
+
+impl From<FileLeft> for FileLeftStatus {
+    fn from(file: FileLeft) -> Self {
+        Self { name: file.name, why: file.why }
+    }
+}
+
 impl From<&EnvVar> for locus_core::EnvVar {
     fn from(variable: &EnvVar) -> Self {
         Self { name: variable.name.clone(), value: variable.value.clone() }
@@ -195,7 +247,7 @@ impl From<Usage> for UsageStatus {
 
 #[cfg(test)]
 mod tests {
-    use locus_core::{EnvVar, LimitsRequest, RunRequest, SourceFile};
+    use locus_core::{Checker, EnvVar, LimitsRequest, RunRequest, SourceFile, TestCase};
 
     use crate::{CodeRunSpec, LanguageSpec};
 
@@ -207,6 +259,27 @@ mod tests {
             let read: LanguageSpec = serde_yaml::from_str(&yaml).expect("it reads");
             let kept = locus_languages::Language { probe: Vec::new(), image: None, ..language.clone() };
             assert_eq!((read.language(&language.object_name()), &read), (kept, &spec));
+        }
+    }
+
+    #[test]
+    fn tests_and_what_goes_without_them_survive_the_way_through_a_spec() {
+        let full = TestCase {
+            name: Some("large".into()),
+            stdin: "1".into(),
+            args: Some(Vec::new()),
+            expected_stdout: Some(String::new()),
+            checker: Checker::Float,
+            tolerance: Some(0.25),
+        };
+        let checkers = [Checker::Exact, Checker::Trimmed, Checker::Tokens];
+        let others = checkers.map(|checker| TestCase { checker, ..TestCase::default() });
+        let judged = RunRequest { tests: [vec![full], others.to_vec()].concat(), ..RunRequest::default() };
+        let talking = RunRequest { interactive: true, output_files: vec!["*.png".into()], ..RunRequest::default() };
+        for request in [judged, talking] {
+            let spec = serde_json::to_value(CodeRunSpec::from(request.clone())).expect("it serializes");
+            let spec: CodeRunSpec = serde_json::from_value(spec).expect("it reads");
+            assert_eq!(RunRequest::from(&spec), request);
         }
     }
 

@@ -8,6 +8,8 @@ pub const CODERUN_NAMESPACE: &str = "locus.dev/coderun-namespace";
 pub const CODERUN_NAME: &str = "locus.dev/coderun-name";
 /// The public key that the pod was given, as an annotation.
 pub const PUBLIC_KEY: &str = "locus.dev/public-key";
+/// The public keys of readers that the pod was given, as an annotation.
+pub const READER_KEYS: &str = "locus.dev/reader-keys";
 /// Marks the CodeRuns that the front door makes for its own requests; the value is `true`.
 pub const FRONT_DOOR: &str = "locus.dev/front-door";
 /// Kubernetes' own label for who manages an object.
@@ -26,3 +28,8 @@ pub const TEMPLATE: &str = "locus.dev/template";
 pub const CLIENT: &str = "locus.dev/client";
 /// On a Language or Pool that the operator has made, what its settings said of it, shortened.
 pub const CONFIGURED: &str = "locus.dev/configured";
+/// The URL that is sent the run once it has ended, as an annotation on its CodeRun: it is none of the operator's business.
+pub const CALLBACK: &str = "locus.dev/callback";
+/// The SHA-256 of the request that a CodeRun was made from, in hex, as an annotation: how the front door tells a request that
+/// comes again from another one under the same key.
+pub const DIGEST: &str = "locus.dev/request-digest";

@@ -12,11 +12,14 @@ mod status;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 pub use catalogue::{Catalogue, Refusal, Served};
-pub use coderun::{CodeRun, CodeRunSpec, EnvVar, File, FileEncoding, RequestedLimits};
+pub use coderun::{CodeRun, CodeRunSpec, EnvVar, File, FileEncoding, RequestedLimits, Test, TestChecker};
 pub use language::{Language, LanguageSpec, LanguageStatus, PrestartSpec};
 pub use pool::{Pool, PoolLimits, PoolSpec, PoolStatus, READY};
 pub use quantity::{memory_bytes, memory_text};
-pub use status::{CodeRunStatus, CompileStatus, EffectiveLimits, Phase, SUCCEEDED, UsageStatus};
+pub use status::{
+    CaseStatus, CodeRunStatus, CompileStatus, EffectiveLimits, FileLeftStatus, FileStatus, Phase, SUCCEEDED,
+    TestsStatus, UsageStatus,
+};
 
 /// Every CustomResourceDefinition of Locus.
 #[must_use]

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::FileEncoding;
+
 /// The type of the one condition of a CodeRun.
 pub const SUCCEEDED: &str = "Succeeded";
 
@@ -15,14 +17,17 @@ pub struct CodeRunStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The condition Succeeded: Unknown until the run ends; its reason tells more.
+    /// The condition Succeeded: Unknown until the run ends; its reason tells more, and is the outcome then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub conditions: Vec<Condition>,
     /// Pending, Running, Succeeded or Failed: the condition in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// How the run ended, once it has. It never changes after that.
+    /// How the run ended, once it has: `Completed`; by the program `NonZeroExit`, `Signaled`, `TimedOut`, `OutOfMemory`,
+    /// `OutputLimitExceeded`, `CompileFailed`, `TestsFailed` or `Cancelled`; by the platform `UnknownLanguage`,
+    /// `InvalidRequest`, `ImagePullFailed`, `PodRejected`, `PodEvicted`, `RunnerFailed` or `NodeLost`. It never changes after
+    /// that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub outcome: Option<String>,
@@ -62,6 +67,19 @@ pub struct CodeRunStatus {
     /// The compile step, in languages that compile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile: Option<CompileStatus>,
+    /// What came of the tests, where spec has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestsStatus>,
+    /// The files that spec.outputFiles asked for and that the program has left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileStatus>,
+    /// Files that were asked for and do not stand here, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files_left: Vec<FileLeftStatus>,
+    /// Until when the run's pod is kept, since it holds something whole that stands here cut or not at all. The front
+    /// door reads it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_kept_until: Option<Time>,
     /// When a pod was claimed for the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -92,7 +110,7 @@ pub enum Phase {
     Pending,
     /// A pod was claimed and is given the run.
     Running,
-    /// The program exited with status 0.
+    /// The program exited with status 0 and, where there are tests, passed them all.
     Succeeded,
     /// The run ended in any other way.
     Failed,
@@ -111,6 +129,88 @@ pub struct CompileStatus {
     /// The compiler's exit status, when it exited by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+}
+
+/// What came of the tests.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestsStatus {
+    /// How many passed.
+    pub passed: u32,
+    /// How many there are.
+    pub total: u32,
+    /// Each of them, in the order of spec.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    pub cases: Vec<CaseStatus>,
+}
+
+/// What came of one test.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseStatus {
+    /// The name that spec gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `Passed`, `WrongOutput` (it completed and printed something else), `Failed` (it did not complete) or `NotRun` (the
+    /// run ended before its turn).
+    #[schemars(length(max = 64))]
+    pub verdict: String,
+    /// How the program ended, in the words of the outcome of a run; absent when it was not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub outcome: Option<String>,
+    /// One sentence that says what went wrong; absent or empty when the program completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The program's exit status, when it exited by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The signal that ended the program, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// What the program used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageStatus>,
+    /// What the program wrote to standard output, to the byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// Standard output in base64, in place of stdout where that is not valid UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_base64: Option<String>,
+    /// What the program wrote to standard error, to the byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// Standard error in base64, in place of stderr where that is not valid UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_base64: Option<String>,
+    /// Whether stdout or stderr stands here cut, at its limit or since an object holds no more. Tests are judged by more
+    /// than what stands here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// A file that the program has left.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileStatus {
+    /// Its name below the work folder.
+    pub name: String,
+    /// The content.
+    pub content: String,
+    /// How the content is written: utf8 (text as it is, the default) or base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<FileEncoding>,
+}
+
+/// A file that does not stand in the status.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileLeftStatus {
+    /// Its name below the work folder, or the name that no file had.
+    pub name: String,
+    /// Why not.
+    pub why: String,
 }
 
 /// What the program used.

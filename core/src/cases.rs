@@ -18,6 +18,7 @@ pub const TOLERANCE: f64 = 1e-6;
 
 /// A case, as a client asks for it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TestCase {
     /// What people call it.
@@ -42,6 +43,7 @@ pub struct TestCase {
 
 /// What counts as the expected output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Checker {
     /// The same to the byte.
@@ -69,6 +71,7 @@ pub struct CaseInput {
 
 /// How a case ended; its output stands in the events before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CaseEnd {
     /// How the program ended.
@@ -88,6 +91,7 @@ pub struct CaseEnd {
 
 /// The judgement of one case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Verdict {
     /// The program completed and printed what it was to.
     Passed,

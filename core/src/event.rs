@@ -83,6 +83,7 @@ pub struct RunResult {
 
 /// A file that is not returned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FileLeft {
     /// Its name below the work folder, or the name that no file had.
@@ -93,6 +94,7 @@ pub struct FileLeft {
 
 /// What the compiler wrote and how it exited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CompileResult {
     /// The compiler's standard output; bytes that are not UTF-8 are replaced.
@@ -106,6 +108,7 @@ pub struct CompileResult {
 
 /// What a program used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// Seconds of wall-clock time from start to end.

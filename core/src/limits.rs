@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The limits in force for a run, after clamping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Wall-clock seconds, from start to end, per step.
@@ -22,24 +23,25 @@ pub struct Limits {
 
 /// The limits that a request asks for; what is absent takes the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LimitsRequest {
-    /// See [`Limits::timeout_seconds`].
+    /// Wall-clock seconds, from start to end, per step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
-    /// See [`Limits::cpu_seconds`].
+    /// Seconds of cpu time, all processes of the run together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<u32>,
-    /// See [`Limits::memory_bytes`].
+    /// Bytes of memory, all processes of the run together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// See [`Limits::output_bytes`].
+    /// Bytes that each of stdout and stderr may hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<u64>,
-    /// See [`Limits::processes`].
+    /// Processes and threads at one time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<u32>,
-    /// See [`Limits::file_bytes`].
+    /// Bytes of the largest file that the program may write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_bytes: Option<u64>,
 }

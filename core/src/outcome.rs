@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The typed verdict of a run. It is the reason of the `Succeeded` condition, the reason of the
 /// run's Event and the value of the outcome label in metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Outcome {
     /// The program exited with status 0.
     Completed,

@@ -21,8 +21,21 @@ pub const OUTPUT_FILES_MAX: usize = 16;
 /// The most labels of a run.
 pub const LABELS_MAX: usize = 16;
 
+/// The most bytes of a text that a program reads or is to print, of an argument, and of a variable's value.
+pub const INPUT_BYTES_MAX: usize = 256 * 1024;
+const ARGUMENT_BYTES_MAX: usize = 4096;
+const VARIABLE_BYTES_MAX: usize = 32 * 1024;
+const NAME_BYTES_MAX: usize = 256;
+/// The most arguments, variables, and arguments of a compiler.
+const ARGUMENTS_MAX: usize = 128;
+const VARIABLES_MAX: usize = 128;
+const COMPILE_ARGUMENTS_MAX: usize = 64;
+/// The most bytes of the name of a case.
+const CASE_NAME_BYTES_MAX: usize = 128;
+
 /// One run, as a client asks for it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunRequest {
     /// Language id, alias, or `id@version`.
@@ -73,6 +86,7 @@ const fn is_false(value: &bool) -> bool {
 
 /// A file of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SourceFile {
     /// Path below the work folder: relative, without `.` and `..`.
@@ -86,6 +100,7 @@ pub struct SourceFile {
 
 /// How a file's content is written in JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// Text as it is.
@@ -97,6 +112,7 @@ pub enum Encoding {
 
 /// An environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnvVar {
     /// The variable's name.
@@ -161,6 +177,21 @@ pub enum InvalidRequest {
     /// A callback that is no URL of the web.
     #[error("callback {0:?} must be an http:// or https:// URL of at most 2048 bytes")]
     Callback(String),
+    /// Longer than a `CodeRun` may hold.
+    #[error("{what} holds at most {most} {unit}")]
+    TooLong {
+        /// What it is, by the names of its fields.
+        what: &'static str,
+        /// How much it may hold.
+        most: usize,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// More text than a `CodeRun` may hold.
+    #[error(
+        "code, files, stdin and the tests hold at most {SOURCE_BYTES_MAX} bytes together: make the program smaller"
+    )]
+    TooMuchText,
 }
 
 impl RunRequest {
@@ -200,6 +231,46 @@ impl RunRequest {
             return Err(InvalidRequest::Callback(url.clone()));
         }
         Ok(files)
+    }
+
+    /// Refuses what a `CodeRun` has no room for, so that a request is the same to a machine and to a cluster.
+    ///
+    /// # Errors
+    /// The first part that is too long.
+    pub fn check_sizes(&self) -> Result<(), InvalidRequest> {
+        let bounds = self.tests.iter().flat_map(|test| {
+            [
+                bound("tests.name", test.name.as_deref().map_or(0, str::len), CASE_NAME_BYTES_MAX, BYTES),
+                bound("tests.stdin", test.stdin.len(), INPUT_BYTES_MAX, BYTES),
+                bound("tests.args", test.args.as_deref().map_or(0, <[_]>::len), ARGUMENTS_MAX, ITEMS),
+                bound("an item of tests.args", longest(test.args.iter().flatten()), ARGUMENT_BYTES_MAX, BYTES),
+                bound(
+                    "tests.expectedStdout",
+                    test.expected_stdout.as_deref().map_or(0, str::len),
+                    INPUT_BYTES_MAX,
+                    BYTES,
+                ),
+            ]
+        });
+        let own = [
+            bound("stdin", self.stdin.len(), INPUT_BYTES_MAX, BYTES),
+            bound("args", self.args.len(), ARGUMENTS_MAX, ITEMS),
+            bound("an item of args", longest(&self.args), ARGUMENT_BYTES_MAX, BYTES),
+            bound("env", self.env.len(), VARIABLES_MAX, ITEMS),
+            bound("env.name", longest(self.env.iter().map(|variable| &variable.name)), NAME_BYTES_MAX, BYTES),
+            bound("env.value", longest(self.env.iter().map(|variable| &variable.value)), VARIABLE_BYTES_MAX, BYTES),
+            bound("compileArgs", self.compile_args.len(), COMPILE_ARGUMENTS_MAX, ITEMS),
+            bound("an item of compileArgs", longest(&self.compile_args), ARGUMENT_BYTES_MAX, BYTES),
+        ];
+        own.into_iter().chain(bounds).collect::<Result<(), _>>()?;
+        let tests =
+            self.tests.iter().map(|test| test.stdin.len() + test.expected_stdout.as_deref().map_or(0, str::len));
+        let files = self.files.iter().map(|file| file.content.len());
+        let text = self.code.as_deref().map_or(0, str::len) + self.stdin.len();
+        if text + files.chain(tests).sum::<usize>() > SOURCE_BYTES_MAX {
+            return Err(InvalidRequest::TooMuchText);
+        }
+        Ok(())
     }
 
     /// What a runner is told of the cases: never what they are to print.
@@ -258,6 +329,17 @@ impl RunRequest {
             None => Ok(()),
         }
     }
+}
+
+const BYTES: &str = "bytes";
+const ITEMS: &str = "items";
+
+const fn bound(what: &'static str, size: usize, most: usize, unit: &'static str) -> Result<(), InvalidRequest> {
+    if size > most { Err(InvalidRequest::TooLong { what, most, unit }) } else { Ok(()) }
+}
+
+fn longest<'a>(texts: impl IntoIterator<Item = &'a String>) -> usize {
+    texts.into_iter().map(String::len).max().unwrap_or_default()
 }
 
 /// Whether a text is a URL of the web, as far as that is seen without reading all of it.
@@ -405,6 +487,41 @@ mod tests {
             let odd = TestCase { checker, tolerance: Some(tolerance), ..test() };
             assert_eq!(refused(with_tests(vec![odd])), InvalidRequest::Tolerance);
         }
+    }
+
+    #[test]
+    fn what_a_code_run_has_no_room_for_is_refused() {
+        let with_test = |change: fn(&mut TestCase)| {
+            let mut test = TestCase::default();
+            change(&mut test);
+            with_tests(vec![test])
+        };
+        let text = |length| "x".repeat(length);
+        let request = |change: &dyn Fn(&mut RunRequest)| {
+            let mut request = RunRequest { code: Some(String::new()), ..RunRequest::default() };
+            change(&mut request);
+            request
+        };
+        let variable = |name: usize, value: usize| EnvVar { name: text(name), value: text(value) };
+        assert_eq!(request(&|_| ()).check_sizes(), Ok(()));
+        assert_eq!(request(&|request| request.args = vec![text(4096); 128]).check_sizes(), Ok(()));
+        for (too_long, what) in [
+            (request(&|request| request.stdin = text((256 << 10) + 1)), "stdin"),
+            (request(&|request| request.args = vec![String::new(); 129]), "args"),
+            (request(&|request| request.args = vec![text(4097)]), "an item of args"),
+            (request(&|request| request.env = vec![variable(1, 0); 129]), "env"),
+            (request(&|request| request.env = vec![variable(257, 0)]), "env.name"),
+            (request(&|request| request.env = vec![variable(1, (32 << 10) + 1)]), "env.value"),
+            (request(&|request| request.compile_args = vec![String::new(); 65]), "compileArgs"),
+            (with_test(|test| test.name = Some("x".repeat(129))), "tests.name"),
+            (with_test(|test| test.expected_stdout = Some("x".repeat((256 << 10) + 1))), "tests.expectedStdout"),
+            (with_test(|test| test.args = Some(vec![String::new(); 129])), "tests.args"),
+        ] {
+            let refused = too_long.check_sizes().expect_err(what);
+            assert!(matches!(refused, InvalidRequest::TooLong { what: named, .. } if named == what), "{refused}");
+        }
+        let half = || TestCase { stdin: text(200 << 10), ..TestCase::default() };
+        assert_eq!(with_tests(vec![half(), half(), half()]).check_sizes(), Err(InvalidRequest::TooMuchText));
     }
 
     #[test]

@@ -140,7 +140,12 @@ pub struct Demand<'a> {
 
 /// The public keys that a pod holds.
 #[derive(Debug, Clone)]
-pub struct TokenVerifier(Vec<VerifyingKey>);
+pub struct TokenVerifier {
+    /// Their tokens allow what they say.
+    keys: Vec<VerifyingKey>,
+    /// Their tokens allow [`Scope::Read`] and [`Scope::Stdin`] at the most, whatever they say.
+    readers: Vec<VerifyingKey>,
+}
 
 impl TokenVerifier {
     /// Reads comma-separated public keys in the form of [`TokenSigner::public_key`].
@@ -148,14 +153,15 @@ impl TokenVerifier {
     /// # Errors
     /// [`KeyError::Public`] names the key that can't be read; no key at all is an error too.
     pub fn parse(keys: &str) -> Result<Self, KeyError> {
-        let parse = |text: &str| {
-            let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok()?;
-            VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()
-        };
-        keys.split(',')
-            .map(|text| parse(text).ok_or_else(|| KeyError::Public(text.to_owned())))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        Ok(Self { keys: parse(keys)?, readers: Vec::new() })
+    }
+
+    /// The same, with comma-separated keys of those who may only read and write input.
+    ///
+    /// # Errors
+    /// [`KeyError::Public`] names the key that can't be read.
+    pub fn with_readers(self, keys: &str) -> Result<Self, KeyError> {
+        Ok(Self { readers: parse(keys)?, ..self })
     }
 
     /// Checks a token against what a request demands.
@@ -166,7 +172,10 @@ impl TokenVerifier {
         let (payload, signature) = token.split_once('.').ok_or(TokenError::Malformed)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
         let signature = Signature::from_slice(&signature).map_err(|_| TokenError::Malformed)?;
-        if !self.0.iter().any(|key| key.verify_strict(payload.as_bytes(), &signature).is_ok()) {
+        let is_of =
+            |keys: &[VerifyingKey]| keys.iter().any(|key| key.verify_strict(payload.as_bytes(), &signature).is_ok());
+        let is_readers = !is_of(&self.keys);
+        if is_readers && !is_of(&self.readers) {
             return Err(TokenError::Signature);
         }
         let claims = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Malformed)?;
@@ -180,7 +189,8 @@ impl TokenVerifier {
         if claims.run != demand.run {
             return Err(TokenError::Run);
         }
-        if !demand.scopes.contains(&claims.scope) {
+        let may = !is_readers || matches!(claims.scope, Scope::Read | Scope::Stdin);
+        if !may || !demand.scopes.contains(&claims.scope) {
             return Err(TokenError::Scope);
         }
         if demand.body.is_some_and(|body| claims.body.as_deref() != Some(&body_digest(body))) {
@@ -188,6 +198,14 @@ impl TokenVerifier {
         }
         Ok(claims)
     }
+}
+
+fn parse(keys: &str) -> Result<Vec<VerifyingKey>, KeyError> {
+    let parse = |text: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok()?;
+        VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()
+    };
+    keys.split(',').map(|text| parse(text).ok_or_else(|| KeyError::Public(text.to_owned()))).collect()
 }
 
 /// The sha256 of a body in lower-case hex, as it stands in [`Claims::body`].
@@ -245,6 +263,27 @@ mod tests {
         let verifier = TokenVerifier::parse(&keys).expect("well formed");
         for signer in [old, new] {
             assert!(verifier.verify(&signer.sign(&claims()), DEMAND).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_readers_key_reads_and_writes_input_whatever_its_tokens_say() {
+        let (operator, reader) = (TokenSigner::from_seed(&[7; 32]), TokenSigner::from_seed(&[8; 32]));
+        let verifier = TokenVerifier::parse(&operator.public_key()).expect("well formed");
+        let with = verifier.clone().with_readers(&reader.public_key()).expect("well formed");
+        assert!(verifier.clone().with_readers("no key").is_err());
+        let all = [Scope::Run, Scope::Read, Scope::Stdin];
+        for scope in all {
+            let claims = Claims { scope, ..claims() };
+            for scopes in [&all[..], &[Scope::Run], &[Scope::Read], &[Scope::Stdin]] {
+                let demand = Demand { scopes, ..DEMAND };
+                let may = |allowed: bool| if allowed { Ok(claims.clone()) } else { Err(TokenError::Scope) };
+                let is_demanded = scopes.contains(&scope);
+                assert_eq!(with.verify(&operator.sign(&claims), demand), may(is_demanded), "{scope:?} {scopes:?}");
+                let allowed = is_demanded && scope != Scope::Run;
+                assert_eq!(with.verify(&reader.sign(&claims), demand), may(allowed), "{scope:?} {scopes:?}");
+                assert_eq!(verifier.verify(&reader.sign(&claims), demand), Err(TokenError::Signature));
+            }
         }
     }
 

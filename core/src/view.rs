@@ -10,6 +10,7 @@ use crate::{CaseEnd, CompileResult, Encoding, FileLeft, Limits, Outcome, RunResu
 
 /// A run and what is known of it by now.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
     /// What the run is asked for by.
@@ -91,6 +92,7 @@ const fn is_false(value: &bool) -> bool {
 
 /// How far a run is, in one word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Phase {
     /// It waits for its turn.
     #[default]
@@ -105,6 +107,7 @@ pub enum Phase {
 
 /// What came of the tests of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TestsView {
     /// How many passed.
@@ -118,6 +121,7 @@ pub struct TestsView {
 
 /// What came of one test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CaseView {
     /// The name that the request gave it.
@@ -147,6 +151,7 @@ pub struct CaseView {
 
 /// A file that a program has left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct OutputFile {
     /// Its name below the work folder.
@@ -163,6 +168,7 @@ pub struct OutputFile {
 
 /// Bytes in the one of two forms that JSON can hold them in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Text {
     /// The bytes, where they are valid UTF-8.

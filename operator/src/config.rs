@@ -55,6 +55,9 @@ pub struct Config {
     pub uids: UidRange,
     /// What run pods are like.
     pub pod: PodSettings,
+    /// Public keys of those who may read what runs tell and write what they read, and may do nothing else: the front door.
+    /// Each pod is given them.
+    pub reader_keys: Vec<String>,
 }
 
 /// Limits of runs: what they get without asking, and what they get at the most.
@@ -77,6 +80,8 @@ pub struct Retention {
     pub maximum_finished: usize,
     /// Seconds that a runner keeps a result that nobody has acknowledged.
     pub linger_seconds: u32,
+    /// Seconds that the pod of a run is kept after its end where its output does not fit the CodeRun's status.
+    pub truncated_linger_seconds: u32,
     /// Seconds after which a waiting pod of a pool is replaced by a new one.
     pub waiting_pod_seconds: u32,
 }
@@ -147,6 +152,7 @@ impl Default for Config {
             pod_start_seconds: 300,
             uids: UidRange::default(),
             pod: PodSettings::default(),
+            reader_keys: Vec::new(),
         }
     }
 }
@@ -159,7 +165,13 @@ impl Default for LimitBounds {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { ttl_seconds: 3600, maximum_finished: 1000, linger_seconds: 3600, waiting_pod_seconds: 86_400 }
+        Self {
+            ttl_seconds: 3600,
+            maximum_finished: 1000,
+            linger_seconds: 3600,
+            truncated_linger_seconds: 60,
+            waiting_pod_seconds: 86_400,
+        }
     }
 }
 

@@ -15,6 +15,14 @@ pub struct Head {
     pub cost: usize,
 }
 
+impl Head {
+    /// It as the two fields of a status that a stream may stand in: as text, or in base64.
+    #[must_use]
+    pub fn fields(self) -> (Option<String>, Option<String>) {
+        if self.base64 { (None, Some(self.content)) } else { (Some(self.content), None) }
+    }
+}
+
 /// The head of a stream that costs at most `budget`; `dropped` tells that bytes are missing at its end already.
 #[must_use]
 pub fn head(bytes: &[u8], dropped: bool, budget: usize) -> Head {

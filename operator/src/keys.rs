@@ -48,9 +48,18 @@ impl Keys {
     }
 }
 
+/// The public parts of the front door's keys. The current one has to be there where it is named, the previous one need not.
+///
+/// # Errors
+/// When a file can't be read or holds no key.
+pub fn readers(current: Option<&Path>, previous: Option<&Path>) -> anyhow::Result<Vec<String>> {
+    let files = current.into_iter().chain(previous.filter(|path| path.exists()));
+    files.map(|path| Ok(read(path)?.public_key())).collect()
+}
+
 fn read(path: &Path) -> anyhow::Result<TokenSigner> {
-    let pem = std::fs::read_to_string(path).with_context(|| format!("signing key {}", path.display()))?;
-    TokenSigner::from_pem(&pem).with_context(|| format!("signing key {}", path.display()))
+    let pem = std::fs::read_to_string(path).with_context(|| format!("key {}", path.display()))?;
+    TokenSigner::from_pem(&pem).with_context(|| format!("key {}", path.display()))
 }
 
 fn read_or_make(path: &Path) -> anyhow::Result<TokenSigner> {
@@ -67,4 +76,28 @@ fn read_or_make(path: &Path) -> anyhow::Result<TokenSigner> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(context)?;
     file.write_all(signer.to_pem()?.as_bytes()).with_context(context)?;
     Ok(signer)
+}
+
+#[cfg(test)]
+mod tests {
+    use locus_core::token::TokenSigner;
+
+    use super::readers;
+
+    #[test]
+    fn readers_are_known_by_the_public_parts_of_their_keys() -> anyhow::Result<()> {
+        let folder = std::env::temp_dir().join(format!("locus-keys-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let files = ["current.pem", "previous.pem"].map(|name| folder.join(name));
+        let signers = [1, 2].map(|seed| TokenSigner::from_seed(&[seed; 32]));
+        let [current, previous] = signers.each_ref().map(TokenSigner::public_key);
+        std::fs::write(&files[0], signers[0].to_pem()?.as_bytes())?;
+        assert_eq!(readers(None, None)?, Vec::<String>::new());
+        assert_eq!(readers(Some(&files[0]), Some(&files[1]))?.len(), 1);
+        std::fs::write(&files[1], signers[1].to_pem()?.as_bytes())?;
+        assert_eq!(readers(Some(&files[0]), Some(&files[1]))?, [current, previous]);
+        std::fs::remove_dir_all(&folder)?;
+        assert!(readers(Some(&files[0]), None).is_err());
+        Ok(())
+    }
 }

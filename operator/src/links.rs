@@ -9,12 +9,13 @@ use futures::channel::mpsc::UnboundedSender;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use locus_api::CodeRun;
-use locus_core::Transcript;
+use locus_core::TestCase;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::pod_view::Address;
 use crate::reconcile::Clock;
+use crate::record::Record;
 use crate::runner_client::{Dialler, RunnerClient, RunnerError};
 
 /// How far a link is.
@@ -39,7 +40,7 @@ pub enum Link {
     /// The runner has another run: ours never started there.
     Refused,
     /// The run has ended.
-    Finished(Arc<Transcript>),
+    Finished(Arc<Record>),
 }
 
 impl Link {
@@ -67,8 +68,8 @@ struct Entry {
 
 struct State {
     link: Link,
-    /// What the run has written so far, kept in case its pod dies.
-    transcript: Transcript,
+    /// What the run has told so far, kept in case its pod dies.
+    record: Record,
     /// Whether the reconciler waits for news right now: then it need not be woken.
     watched: bool,
 }
@@ -78,7 +79,7 @@ pub struct Links {
     entries: Mutex<HashMap<String, Entry>>,
     dialler: Dialler,
     wake: UnboundedSender<ObjectRef<CodeRun>>,
-    /// The most bytes of each stream that a status may hold.
+    /// The most bytes of each stream, and of all files, that a status may hold.
     capacity: usize,
     clock: Clock,
 }
@@ -106,15 +107,25 @@ impl Links {
         entries.get(run_uid).is_none_or(|entry| !lock(&entry.state).link.is_waiting())
     }
 
-    /// What the run has written so far, as far as is known.
+    /// What the run has told so far, as far as is known.
     #[must_use]
-    pub fn transcript(&self, run_uid: &str) -> Transcript {
+    pub fn record(&self, run_uid: &str) -> Arc<Record> {
         let entries = lock(&self.entries);
-        entries.get(run_uid).map(|entry| lock(&entry.state).transcript.clone()).unwrap_or_default()
+        let Some(entry) = entries.get(run_uid) else { return Arc::default() };
+        let state = lock(&entry.state);
+        if let Link::Finished(record) = &state.link { record.clone() } else { Arc::new(state.record.clone()) }
     }
 
     /// Dials the runner of a run's pod, unless there is an open connection to it; a link that leads there already stays.
-    pub fn dial(&self, run: ObjectRef<CodeRun>, run_uid: &str, address: Address, open: Option<RunnerClient>) {
+    /// The tests are what the run is judged by.
+    pub fn dial(
+        &self,
+        run: ObjectRef<CodeRun>,
+        run_uid: &str,
+        tests: Vec<TestCase>,
+        address: Address,
+        open: Option<RunnerClient>,
+    ) {
         let mut entries = lock(&self.entries);
         if entries.get(run_uid).is_some_and(|entry| entry.pod_uid == address.pod_uid) {
             return;
@@ -124,7 +135,8 @@ impl Links {
             Some(_) => Link::Connected,
             None => Link::Dialling { since: (self.clock)(), error: String::new() },
         };
-        let state = Arc::new(Mutex::new(State { link, transcript: Transcript::default(), watched: false }));
+        let state =
+            Arc::new(Mutex::new(State { link, record: Record::new(tests.into(), self.capacity), watched: false }));
         let (orders, inbox) = mpsc::unbounded_channel();
         let news = Arc::<Notify>::default();
         let pod_uid = address.pod_uid.clone();
@@ -134,7 +146,6 @@ impl Links {
             client: open.unwrap_or_else(|| RunnerClient::new(self.dialler.clone(), address, run_uid.to_owned())),
             state: state.clone(),
             wake: self.wake.clone(),
-            capacity: self.capacity,
             clock: self.clock.clone(),
         };
         let task = tokio::spawn(attendant.attend(inbox)).abort_handle();
@@ -214,7 +225,6 @@ struct Attendant {
     client: RunnerClient,
     state: Arc<Mutex<State>>,
     wake: UnboundedSender<ObjectRef<CodeRun>>,
-    capacity: usize,
     clock: Clock,
 }
 
@@ -270,8 +280,8 @@ impl Attendant {
     ) -> bool {
         loop {
             match self.try_run(assignment, inbox).await {
-                Ok(transcript) => {
-                    self.tell(Link::Finished(Arc::new(transcript)));
+                Ok(record) => {
+                    self.tell(Link::Finished(record));
                     return true;
                 }
                 Err(RunnerError::OtherRun) => {
@@ -293,7 +303,7 @@ impl Attendant {
         &mut self,
         assignment: Option<&bytes::Bytes>,
         inbox: &mut mpsc::UnboundedReceiver<Order>,
-    ) -> Result<Transcript, RunnerError> {
+    ) -> Result<Arc<Record>, RunnerError> {
         match assignment {
             Some(assignment) => self.client.start(assignment).await?,
             None => self.client.resume().await?,
@@ -301,9 +311,12 @@ impl Attendant {
         // Nothing follows from it, so nobody is told.
         lock(&self.state).link = Link::Running { since: (self.clock)() };
         let canceller = self.client.another();
-        let (state, capacity) = (self.state.clone(), self.capacity);
-        lock(&state).transcript = Transcript::default();
-        let follow = self.client.follow(move |event| lock(&state).transcript.push(event, capacity));
+        let state = self.state.clone();
+        {
+            let mut state = lock(&state);
+            state.record = state.record.anew();
+        }
+        let follow = self.client.follow(move |event| lock(&state).record.push(event));
         tokio::pin!(follow);
         loop {
             tokio::select! {
@@ -315,8 +328,15 @@ impl Attendant {
                 }
             }
         }
-        let transcript = lock(&self.state).transcript.clone();
-        if transcript.result.is_some() { Ok(transcript) } else { Err(RunnerError::Ended) }
+        let mut state = lock(&self.state);
+        if state.record.result.is_none() {
+            return Err(RunnerError::Ended);
+        }
+        let empty = state.record.anew();
+        let record = Arc::new(std::mem::replace(&mut state.record, empty));
+        // Whoever looks now finds it here.
+        state.link = Link::Finished(record.clone());
+        Ok(record)
     }
 
     fn tell(&self, link: Link) {

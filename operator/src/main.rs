@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::events::Reporter;
 use kube::{Api, Client};
 use locus_operator::config::Config;
-use locus_operator::keys::Keys;
+use locus_operator::keys::{self, Keys};
 use locus_operator::leader::Candidate;
 use locus_operator::pod::RUNNER_PORT;
 use locus_operator::reconcile::Operator;
@@ -34,6 +34,12 @@ struct Flags {
     /// The key before that one, good for pods that were made with it.
     #[arg(long, env = "LOCUS_PREVIOUS_KEY")]
     previous_key: Option<PathBuf>,
+    /// The front door's key (PKCS#8 PEM): each pod is given the public part, and lets it read runs and give them input.
+    #[arg(long, env = "LOCUS_READER_KEY")]
+    reader_key: Option<PathBuf>,
+    /// The key before that one, while a front door may still sign with it.
+    #[arg(long, env = "LOCUS_PREVIOUS_READER_KEY")]
+    previous_reader_key: Option<PathBuf>,
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, env = "LOCUS_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -43,7 +49,8 @@ struct Flags {
 async fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
     start_logs();
-    let config = flags.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+    let mut config = flags.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+    config.reader_keys.extend(keys::readers(flags.reader_key.as_deref(), flags.previous_reader_key.as_deref())?);
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let client = Client::try_default().await.context("no cluster: set KUBECONFIG, or run inside one")?;
     let keys = Keys::read(&flags.signing_key.unwrap_or_else(default_key), flags.previous_key.as_deref())?;

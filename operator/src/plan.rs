@@ -21,6 +21,9 @@ const QUIET_SECONDS: i64 = 1;
 /// Seconds that a waiting pod's runner may take to answer again after its connection broke.
 const REDIAL_SECONDS: i64 = 3;
 
+/// The most seconds that a program may take for all tests of a run together.
+pub const TESTS_SECONDS: u32 = 3600;
+
 /// What is known of a CodeRun and of what belongs to it.
 #[derive(Debug, Clone)]
 pub struct Observed<'a> {
@@ -245,8 +248,8 @@ pub fn wait(run: &CodeRun, now: Timestamp, reason: &'static str, message: String
 /// `assignment` is none where the run's language is gone, or has become another one.
 fn claimed_run(observed: &Observed<'_>, assignment: Option<Assignment>, config: &Config) -> Step {
     let patience = patience(observed.run, config);
-    if let Link::Finished(transcript) = &observed.link
-        && let Some(result) = &transcript.result
+    if let Link::Finished(record) = &observed.link
+        && let Some(result) = &record.result
     {
         return finish(explained(result, observed));
     }
@@ -277,10 +280,11 @@ fn claimed_run(observed: &Observed<'_>, assignment: Option<Assignment>, config: 
 /// Seconds that the runner of a claimed run may take. They follow from the claim: the language may be another one by now.
 fn patience(run: &CodeRun, config: &Config) -> i64 {
     let limits = run.status.as_ref().and_then(|status| status.limits.as_ref());
-    let steps = limits.map_or(2 * config.limits.maximum.timeout_seconds, |limits| {
-        limits.timeout_seconds + limits.compile_timeout_seconds.unwrap_or_default()
+    let cases = run.spec.tests.as_ref().map_or(1, |tests| i64::try_from(tests.len()).unwrap_or(i64::MAX));
+    let steps = limits.map_or(2 * cases * i64::from(config.limits.maximum.timeout_seconds), |limits| {
+        cases * i64::from(limits.timeout_seconds) + i64::from(limits.compile_timeout_seconds.unwrap_or_default())
     });
-    i64::from(steps + GRACE_SECONDS)
+    steps + i64::from(GRACE_SECONDS)
 }
 
 /// A runner that is told to end cancels its run; when nobody asked for that, the pod's end is the reason.
@@ -298,18 +302,37 @@ fn explained(result: &RunResult, observed: &Observed<'_>) -> RunResult {
 
 fn after_the_end(observed: &Observed<'_>, config: &Config) -> Step {
     let pod_stands = observed.pod != PodView::Absent && !observed.pod_leaving;
+    let is_readable = pod_stands && matches!(observed.pod, PodView::Running(_));
+    if let Some(time) = kept(observed.run, observed.now, config).filter(|_| is_readable) {
+        return Step::Wait(time);
+    }
     if pod_stands || observed.link != Link::None {
         return Step::CleanUp;
     }
-    let ttl = observed.run.spec.ttl_seconds_after_finished.unwrap_or(config.retention.ttl_seconds);
-    let ended = observed.run.status.as_ref().and_then(|status| status.completion_time.as_ref());
+    time_to_live(observed.run, observed.now, config).map_or(Step::DeleteRun, Step::Wait)
+}
+
+/// How long the pod of a run that has ended is still kept, since it holds more than the status does: never longer than the
+/// CodeRun itself, and never longer than the settings say, whatever stands there.
+#[must_use]
+pub fn kept(run: &CodeRun, now: Timestamp, config: &Config) -> Option<Duration> {
+    let status = run.status.as_ref()?;
+    let (until, end) = (status.pod_kept_until.as_ref()?.0, status.completion_time.as_ref()?.0);
+    let most = Duration::from_secs(config.retention.truncated_linger_seconds.into());
+    let left = until.min(end + most).duration_since(now);
+    let left = Duration::try_from(left).ok().filter(|left| !left.is_zero())?;
+    Some(left.min(time_to_live(run, now, config)?))
+}
+
+/// How long a CodeRun that has ended still stands.
+fn time_to_live(run: &CodeRun, now: Timestamp, config: &Config) -> Option<Duration> {
+    let ttl = run.spec.ttl_seconds_after_finished.unwrap_or(config.retention.ttl_seconds);
+    let ended = run.status.as_ref().and_then(|status| status.completion_time.as_ref());
     // A result that somebody else wrote may lack its time.
-    let end = ended.or(observed.run.metadata.creation_timestamp.as_ref());
-    let age = end.map_or(i64::MAX, |end| seconds(end.0, observed.now));
-    match u64::try_from(i64::from(ttl) - age.min(i64::from(u32::MAX))) {
-        Ok(left @ 1..) => Step::Wait(Duration::from_secs(left)),
-        _ => Step::DeleteRun,
-    }
+    let end = ended.or(run.metadata.creation_timestamp.as_ref());
+    let age = end.map_or(i64::MAX, |end| seconds(end.0, now));
+    let left = u64::try_from(i64::from(ttl) - age.min(i64::from(u32::MAX))).ok();
+    left.filter(|left| *left > 0).map(Duration::from_secs)
 }
 
 /// Looks up, checks and clamps everything that a runner needs, and names the language that it is of.
@@ -328,7 +351,14 @@ fn assign<'a>(
     let assignment = language
         .assignment(uid, language.program(), request, bounds.default, bounds.maximum)
         .map_err(|error| Box::new(RunResult::failed(Outcome::InvalidRequest, error.to_string())))?;
-    Ok((Assignment { network: config.pod.network, ..assignment }, served))
+    let limits = with_time_for_all(assignment.limits, assignment.cases.len());
+    Ok((Assignment { network: config.pod.network, limits, ..assignment }, served))
+}
+
+/// Limits of which each case may use all, and all cases together no more time than a run may take.
+fn with_time_for_all(limits: Limits, cases: usize) -> Limits {
+    let share = u32::try_from(cases).ok().and_then(|cases| TESTS_SECONDS.checked_div(cases)).unwrap_or(u32::MAX);
+    Limits { timeout_seconds: limits.timeout_seconds.min(share.max(1)), ..limits }
 }
 
 fn ended(ending: &Ending) -> RunResult {
@@ -354,7 +384,7 @@ mod tests {
 
     use k8s_openapi::jiff::{SignedDuration, Timestamp};
     use locus_api::{Catalogue, CodeRun};
-    use locus_core::{Outcome, RunResult, Transcript};
+    use locus_core::{Event, Outcome, RunResult};
     use serde_json::{Value, json};
 
     use super::{Observed, Step, plan};
@@ -363,6 +393,7 @@ mod tests {
     use crate::desk::Place;
     use crate::links::Link;
     use crate::pod_view::{Address, Ending, PodView};
+    use crate::record::Record;
 
     const CREATED: &str = "2026-01-01T00:00:00Z";
 
@@ -423,7 +454,9 @@ mod tests {
     }
 
     fn finished(result: RunResult) -> Link {
-        Link::Finished(Arc::new(Transcript { result: Some(result), ..Transcript::default() }))
+        let mut record = Record::default();
+        record.push(Event::Finished { result });
+        Link::Finished(Arc::new(record))
     }
 
     fn outcome(step: &Step) -> Option<Outcome> {
@@ -630,5 +663,53 @@ mod tests {
         assert_eq!(step(&done, PodView::Absent, Link::None, 60), Step::DeleteRun);
         let default = run(&json!({}), &status);
         assert_eq!(step(&default, PodView::Absent, Link::None, 3600), Step::DeleteRun);
+    }
+
+    #[test]
+    fn a_pod_with_more_than_the_status_holds_is_kept_for_a_while_and_no_longer_than_its_run() {
+        let ended = |ttl: u32, until: i64| {
+            let until = serde_json::to_value(now(until)).expect("a time");
+            let status = json!({"outcome": "Completed", "completionTime": CREATED, "podName": "run-u1", "podUID": "p1",
+                "podKeptUntil": until});
+            run(&json!({"ttlSecondsAfterFinished": ttl}), &status)
+        };
+        let link = || finished(RunResult::failed(Outcome::Completed, ""));
+        assert_eq!(step(&ended(600, 60), running(), link(), 20), Step::Wait(Duration::from_secs(40)));
+        assert_eq!(step(&ended(600, 60), running(), Link::None, 20), Step::Wait(Duration::from_secs(40)));
+        assert_eq!(step(&ended(600, 60), running(), link(), 60), Step::CleanUp);
+        assert_eq!(step(&ended(30, 60), running(), link(), 20), Step::Wait(Duration::from_secs(10)));
+        assert_eq!(step(&ended(30, 60), running(), link(), 30), Step::CleanUp);
+        // Whoever wrote it: no pod is kept for longer than the settings say.
+        assert_eq!(step(&ended(600, 500), running(), link(), 20), Step::Wait(Duration::from_secs(40)));
+        let gone = [PodView::Ended(ending(Outcome::NodeLost, true)), PodView::Absent];
+        for pod in gone {
+            assert_eq!(step(&ended(600, 60), pod, link(), 20), Step::CleanUp);
+        }
+        assert_eq!(step(&ended(600, 60), PodView::Absent, Link::None, 20), Step::Wait(Duration::from_secs(580)));
+    }
+
+    #[test]
+    fn a_run_with_tests_sends_what_goes_in_and_never_what_is_to_come_out() {
+        let tests = json!([{"name": "n", "stdin": "in", "expectedStdout": "secret"}, {"args": ["b"]}]);
+        let run = run(&json!({"args": ["a"], "tests": tests}), &claimed());
+        let Step::Start(assignment) = step(&run, running(), Link::Connected, 0) else { panic!("it starts") };
+        let inputs: Vec<_> = assignment.cases.iter().map(|case| (case.stdin.as_str(), case.args[0].as_str())).collect();
+        assert_eq!(inputs, [("in", "a"), ("", "b")]);
+        assert!(!serde_json::to_string(&assignment).expect("it serializes").contains("secret"));
+    }
+
+    #[test]
+    fn all_tests_together_have_a_bound_and_are_waited_for() {
+        let tests = |count| json!({"tests": vec![json!({}); count], "limits": {"timeoutSeconds": 300}});
+        let limits = |count| {
+            let new = run(&tests(count), &json!({"phase": "Pending"}));
+            let Step::CreatePod { limits, .. } = step(&new, PodView::Absent, Link::None, 0) else { panic!("a pod") };
+            limits.timeout_seconds
+        };
+        assert_eq!([1, 2, 100].map(limits), [300, 600, 3600]);
+        let run = run(&tests(100), &claimed());
+        let at = |second| step(&run, running(), Link::Running { since: now(0) }, second);
+        assert!(matches!(at(559), Step::Wait(_)));
+        assert_eq!(outcome(&at(560)), Some(Outcome::RunnerFailed));
     }
 }

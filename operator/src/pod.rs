@@ -13,6 +13,7 @@ use locus_api::labels;
 use locus_core::{Limits, Standby};
 
 use crate::config::Config;
+use crate::plan::TESTS_SECONDS;
 
 /// The port that runners listen on.
 pub const RUNNER_PORT: u16 = 7070;
@@ -77,6 +78,9 @@ pub fn build(request: PodRequest<'_>, config: &Config) -> Pod {
         // A run can't be moved: an autoscaler that removes its node would end it.
         ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
     ]);
+    if !config.reader_keys.is_empty() {
+        annotations.extend(map([(labels::READER_KEYS, &config.reader_keys.join(","))]));
+    }
     let name = match request.purpose {
         Purpose::Run { uid, namespace, name: run } => {
             labels.extend(map([(labels::CODERUN_UID, uid), (labels::CODERUN_NAMESPACE, namespace)]));
@@ -164,11 +168,11 @@ fn spec(request: PodRequest<'_>, config: &Config) -> PodSpec {
     }
 }
 
-/// Seconds that a pod may wait for a run.
+/// Seconds that a pod may wait for a run, and that a run with many tests may take over what its limits say.
 fn waiting_seconds(purpose: Purpose<'_>, config: &Config) -> i64 {
     match purpose {
         Purpose::Run { .. } => 0,
-        Purpose::Pool { .. } => i64::from(config.retention.waiting_pod_seconds),
+        Purpose::Pool { .. } => i64::from(config.retention.waiting_pod_seconds) + i64::from(TESTS_SECONDS),
     }
 }
 
@@ -180,6 +184,22 @@ fn container(request: PodRequest<'_>, config: &Config) -> Container {
     let memory = request.limits.memory_bytes + 2 * settings.tmp_bytes + RUNNER_BYTES;
     let mount =
         |name: &str, path: &str| VolumeMount { name: name.into(), mount_path: path.into(), ..VolumeMount::default() };
+    let mut env = vec![
+        EnvVar {
+            name: "LOCUS_POD_UID".into(),
+            value_from: Some(EnvVarSource {
+                field_ref: Some(ObjectFieldSelector { field_path: "metadata.uid".into(), api_version: None }),
+                ..EnvVarSource::default()
+            }),
+            value: None,
+        },
+        variable("LOCUS_PUBLIC_KEYS", request.public_keys.into()),
+        variable("LOCUS_LINGER_SECONDS", config.retention.linger_seconds.to_string()),
+        variable("LOCUS_STANDBY", standby),
+    ];
+    if !config.reader_keys.is_empty() {
+        env.push(variable("LOCUS_READER_KEYS", config.reader_keys.join(",")));
+    }
     Container {
         name: "runner".into(),
         image: Some(request.image.into()),
@@ -189,19 +209,7 @@ fn container(request: PodRequest<'_>, config: &Config) -> Container {
             container_port: RUNNER_PORT.into(),
             ..ContainerPort::default()
         }]),
-        env: Some(vec![
-            EnvVar {
-                name: "LOCUS_POD_UID".into(),
-                value_from: Some(EnvVarSource {
-                    field_ref: Some(ObjectFieldSelector { field_path: "metadata.uid".into(), api_version: None }),
-                    ..EnvVarSource::default()
-                }),
-                value: None,
-            },
-            variable("LOCUS_PUBLIC_KEYS", request.public_keys.into()),
-            variable("LOCUS_LINGER_SECONDS", config.retention.linger_seconds.to_string()),
-            variable("LOCUS_STANDBY", standby),
-        ]),
+        env: Some(env),
         resources: Some(ResourceRequirements {
             requests: Some(quantities([("cpu", &settings.cpu_request), ("memory", &settings.memory_request)])),
             limits: Some(quantities([("cpu", &settings.cpu_limit), ("memory", &memory.to_string())])),
@@ -324,6 +332,21 @@ mod tests {
     }
 
     #[test]
+    fn readers_keys_reach_the_pod_where_there_are_some() {
+        let mut config = Config::default();
+        let keys = |pod: &serde_json::Value| {
+            let env = pod["spec"]["containers"][0]["env"].as_array().cloned().unwrap_or_default();
+            let value = env.into_iter().find(|variable| variable["name"] == "LOCUS_READER_KEYS");
+            value.map(|variable| variable["value"].clone())
+        };
+        assert_eq!(keys(&pod(&config)), None);
+        config.reader_keys = vec!["a".into(), "b".into()];
+        let pod = pod(&config);
+        assert_eq!(keys(&pod), Some("a,b".into()));
+        assert_eq!(pod["metadata"]["annotations"]["locus.dev/reader-keys"], "a,b");
+    }
+
+    #[test]
     fn the_pod_names_its_run_and_nothing_of_its_program() {
         let pod = pod(&Config::default());
         assert_eq!(pod["metadata"]["name"], "run-u1");
@@ -341,7 +364,8 @@ mod tests {
         assert_eq!(label(&one, "locus.dev/pool"), "python");
         assert!(!one.to_string().contains("coderun"));
         assert_eq!(label(&one, "locus.dev/template"), label(&other, "locus.dev/template"));
-        assert_eq!(one["spec"]["activeDeadlineSeconds"], 86_400 + 300 + 30 + 3600);
+        // A run with many tests may take an hour.
+        assert_eq!(one["spec"]["activeDeadlineSeconds"], 86_400 + 3600 + 300 + 30 + 3600);
         config.pod.cpu_limit = "2".into();
         assert_ne!(label(&pool(&config, "python-a"), "locus.dev/template"), label(&one, "locus.dev/template"));
     }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::evidence::Verdict;
 use crate::links::lock;
-use crate::plan::is_finished;
+use crate::plan::{is_finished, kept};
 use crate::pod::{self, PodRequest, Purpose};
 use crate::pod_view::{Ending, PodView};
 use crate::pool_plan::{PodState, PoolObserved, PoolPlan, PoolPod, plan_pool};
@@ -386,7 +386,7 @@ async fn remove_strays(operator: &Operator, pools: &[Arc<Pool>], pods: &[Arc<Pod
     let known = if occupied.iter().all(|(_, run)| find(run).is_some()) { None } else { all_runs(operator).await };
     for (address, run_uid) in occupied {
         let done = match (find(&run_uid), &known) {
-            (Some(run), _) => is_finished(&run),
+            (Some(run), _) => is_finished(&run) && kept(&run, (operator.clock)(), &operator.config).is_none(),
             (None, Some(known)) => !known.contains(&run_uid),
             (None, None) => false,
         };

@@ -15,7 +15,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use locus_api::{Catalogue, CodeRun, Language, labels};
-use locus_core::{Assignment, Limits, Outcome, RunResult, Standby};
+use locus_core::{Assignment, Limits, Outcome, RunResult, Standby, TestCase};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ use crate::evidence::{Evidence, Verdict};
 use crate::keys::Keys;
 use crate::links::{Link, Links, lock};
 use crate::metrics::Metrics;
-use crate::plan::{Observed, Step, is_finished, plan, wait};
+use crate::plan::{Observed, Step, is_finished, kept, plan, wait};
 use crate::pod::{self, PodRequest, Purpose};
 use crate::pod_view::PodView;
 use crate::runner_client::Dialler;
@@ -305,7 +305,7 @@ impl Operator {
     /// What the desk has given to a run. It learns here of what the run has from an earlier operator, or from another.
     fn observe_place(&self, run: &CodeRun) -> Option<Place> {
         if is_finished(run) {
-            self.desk.leave(uid(run), (self.clock)());
+            self.leave_desk(run);
             return None;
         }
         if let Some(address) = desk::claim_of(run) {
@@ -316,6 +316,15 @@ impl Operator {
             self.desk.note_cold(run, (self.clock)());
         }
         self.desk.place(uid(run))
+    }
+
+    /// A run that has ended leaves the desk. One whose pod is kept counts until then, or large outputs of one client would
+    /// fill the quota for all.
+    fn leave_desk(&self, run: &CodeRun) {
+        let now = (self.clock)();
+        if kept(run, now, &self.config).is_none() {
+            self.desk.leave(uid(run), now);
+        }
     }
 
     /// The run's pod: the one that it has claimed, else the one that it was given, else its own. That a claimed pod is
@@ -390,7 +399,8 @@ impl Operator {
             Step::Dial(address) => {
                 let open = self.standbys.connection(&address.pod_uid);
                 let was_open = open.is_some();
-                self.links.dial(ObjectRef::from_obj(run), uid(run), address, open);
+                let tests = run.spec.tests.iter().flatten().map(TestCase::from).collect();
+                self.links.dial(ObjectRef::from_obj(run), uid(run), tests, address, open);
                 if !was_open {
                     return Ok(Some(Duration::from_secs(1)));
                 }
@@ -503,17 +513,19 @@ impl Operator {
     /// Writes the result, and an Event where the run failed. A status that is refused for its size is tried with
     /// half the budget.
     async fn finish(&self, run: &CodeRun, result: &RunResult) -> Result<(), ReconcileError> {
-        let transcript = self.links.transcript(uid(run));
-        let mut budget = status::STATUS_BYTES;
-        loop {
-            let patch = status::finish(run, result, &transcript, (self.clock)(), budget);
+        let record = self.links.record(uid(run));
+        let retention = &self.config.retention;
+        let kept = Duration::from_secs(retention.truncated_linger_seconds.min(retention.linger_seconds).into());
+        let mut bounds = status::Bounds { bytes: status::STATUS_BYTES, kept };
+        let written = loop {
+            let patch = status::finish(run, result, &record, (self.clock)(), bounds);
             match self.write_status(run, patch).await {
-                Err(error) if is_too_large(&error) && budget > SMALLEST_STATUS => budget /= 2,
+                Err(error) if is_too_large(&error) && bounds.bytes > SMALLEST_STATUS => bounds.bytes /= 2,
                 other => break other?,
             }
-        }
+        };
         self.note_failure(run, result);
-        self.desk.leave(uid(run), (self.clock)());
+        self.leave_desk(&written);
         self.tell_times(run, result);
         if !result.outcome.is_success() {
             self.publish(run, result).await;
@@ -562,7 +574,7 @@ impl Operator {
         }
     }
 
-    async fn write_status(&self, run: &CodeRun, patch: Value) -> Result<(), ReconcileError> {
+    async fn write_status(&self, run: &CodeRun, patch: Value) -> Result<Arc<CodeRun>, ReconcileError> {
         let runs = self.run_api(run);
         self.metrics.write("coderuns", "patch");
         let mut written = runs
@@ -570,9 +582,9 @@ impl Operator {
             .await
             .map_err(|source| failed("status", run, source))?;
         slim(&mut written);
-        let mut map = lock(&self.written);
-        map.insert(uid(run).to_owned(), Arc::new(written));
-        Ok(())
+        let written = Arc::new(written);
+        lock(&self.written).insert(uid(run).to_owned(), written.clone());
+        Ok(written)
     }
 
     /// Acknowledges the result and removes the run's pods.
@@ -684,12 +696,16 @@ pub fn slim(run: &mut CodeRun) {
         run.spec.code = None;
         run.spec.files = None;
         run.spec.stdin = None;
+        run.spec.tests = None;
         if let Some(status) = &mut run.status {
             status.stdout = None;
             status.stdout_base64 = None;
             status.stderr = None;
             status.stderr_base64 = None;
             status.compile = None;
+            status.tests = None;
+            status.files = Vec::new();
+            status.files_left = Vec::new();
         }
     }
 }

@@ -226,9 +226,12 @@ impl RunnerClient {
         let mut pending = Vec::new();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
+            // What came before holds no end of a line: a line may be a whole file.
+            let mut searched = pending.len();
             pending.extend_from_slice(&data);
-            while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = pending.drain(..=end).collect();
+            while let Some(end) = pending[searched..].iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = pending.drain(..=searched + end).collect();
+                searched = 0;
                 let event: Event = serde_json::from_slice(&line)?;
                 let finished = matches!(event, Event::Finished { .. });
                 on_event(event);

@@ -6,13 +6,14 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use locus_api::{Catalogue, CodeRun};
-use locus_core::{Outcome, RunResult, Transcript};
+use locus_core::{Event, Outcome, RunResult};
 use locus_operator::config::Config;
 use locus_operator::configured;
 use locus_operator::desk::Place;
 use locus_operator::links::Link;
 use locus_operator::plan::{Observed, Step, plan};
 use locus_operator::pod_view::{Address, PodView};
+use locus_operator::record::Record;
 use serde_json::json;
 use stateright::{Checker, Model, Property};
 use std::sync::Arc;
@@ -248,8 +249,9 @@ impl Setting {
             Line::Refused(_) => Link::Refused,
             Line::Finished(at) => {
                 let outcome = if world.pods[at.0].ended { Outcome::Completed } else { Outcome::Cancelled };
-                let result = Some(RunResult::failed(outcome, "told"));
-                Link::Finished(Arc::new(Transcript { result, ..Transcript::default() }))
+                let mut record = Record::default();
+                record.push(Event::Finished { result: RunResult::failed(outcome, "told") });
+                Link::Finished(Arc::new(record))
             }
         };
         let object = self.code_run(run, seen);

@@ -284,6 +284,31 @@ async fn a_run_costs_one_pod_and_two_status_writes() {
 }
 
 #[tokio::test]
+async fn a_pod_with_more_than_the_status_holds_is_kept_and_counts_until_it_is_removed() {
+    let mut world = World::new(|runner| runner.output = vec![b'x'; 1 << 20]).await;
+    world.create(&python(), &json!({"phase": "Pending"}), 0);
+    world.run_to_the_end().await;
+    let mut run = world.run();
+    assert_eq!(
+        (&run["status"]["outcome"], &run["status"]["stdoutInStatusTruncated"]),
+        (&json!("Completed"), &json!(true))
+    );
+    assert!(run["status"]["podKeptUntil"].is_string());
+    let removed = |world: &World| world.cluster.requests("DELETE /api/v1/namespaces/locus-runs/pods/run-u1").len();
+    assert_eq!((removed(&world), world.runner.acknowledged.load(Ordering::SeqCst)), (0, 0));
+    assert_eq!(world.operator.desk.runs(), ["u1"]);
+
+    // A minute later.
+    let ago = k8s_openapi::jiff::Timestamp::now() - k8s_openapi::jiff::SignedDuration::from_secs(1);
+    run["status"]["podKeptUntil"] = json!(ago.to_string());
+    run["metadata"]["resourceVersion"] = json!("9");
+    *world.cluster.run.lock().expect("not poisoned") = run;
+    world.reconcile().await.expect("it cleans up");
+    assert_eq!((removed(&world), world.runner.acknowledged.load(Ordering::SeqCst)), (1, 1));
+    assert!(world.operator.desk.runs().is_empty());
+}
+
+#[tokio::test]
 async fn a_pod_bears_the_labels_that_the_network_policies_select() {
     let world = World::new(|_| {}).await;
     world.create(&python(), &json!({"phase": "Pending"}), 0);

@@ -13,7 +13,8 @@ use crate::toolchain::Toolchain;
 
 const USAGE: &str = "usage: locus-runner run [--allow-weak-sandbox] '<json>' | run - | serve | probe | exec landlock | exec namespaces '<json>'";
 
-/// The runner's main; `args` are the arguments after the program's name.
+/// The runner's main; `args` are the arguments after the program's name. `run` prints [`Answer`]; an interactive run reads
+/// this process' own stdin behind that of the request.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     let args: Vec<String> = args.into_iter().collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -263,7 +263,8 @@ pub fn setting(program: &Program, network: Network, place: &Place, dir: &WorkDir
         Place::Namespaces => true,
         Place::Host => false,
     };
-    Setting { view, network, own_user, counted: matches!(gauge, Gauge::Cgroup(_)) }
+    let (counted, own_ipc) = (matches!(gauge, Gauge::Cgroup(_)), !matches!(place, Place::Host));
+    Setting { view, network, own_user, counted, own_ipc }
 }
 
 /// What of the machine the language and the network need.

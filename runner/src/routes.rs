@@ -94,10 +94,13 @@ impl IntoResponse for Refusal {
         let status = match &self {
             Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::UnknownRun(_) => StatusCode::NOT_FOUND,
-            Self::OtherRun | Self::Retired | Self::HasRun | Self::StillRunning => StatusCode::CONFLICT,
+            Self::OtherRun
+            | Self::Retired
+            | Self::HasRun
+            | Self::StillRunning
+            | Self::Input(InputError::Gap { .. }) => StatusCode::CONFLICT,
             Self::Malformed(_) | Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::Body(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Input(InputError::Gap { .. }) => StatusCode::CONFLICT,
             Self::Input(InputError::Full { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Input(InputError::NotInteractive | InputError::Over | InputError::Ended) => StatusCode::GONE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,

@@ -30,6 +30,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Connections at one time: an operator or two, and a few readers.
 const CONNECTIONS: usize = 64;
 const PORT: u16 = 7070;
+/// Where the operator's keys stand.
+const KEYS: &str = "LOCUS_PUBLIC_KEYS";
 
 /// Why the runner can't serve.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +50,13 @@ pub enum ServeError {
         what: &'static str,
     },
     /// A key can't be used.
-    #[error("environment variable LOCUS_PUBLIC_KEYS can't be used: {0}")]
-    Keys(#[from] KeyError),
+    #[error("environment variable {name} can't be used: {source}")]
+    Keys {
+        /// The variable.
+        name: &'static str,
+        /// Why.
+        source: KeyError,
+    },
     /// There is no folder to work in.
     #[error("work folder {0:?} is not a folder")]
     WorkDir(PathBuf),
@@ -82,12 +89,23 @@ impl Settings {
         }
         Ok(Self {
             pod_uid: required("LOCUS_POD_UID")?,
-            verifier: TokenVerifier::parse(&required("LOCUS_PUBLIC_KEYS")?)?,
+            verifier: verifier(&required(KEYS)?)?,
             listen,
             linger: Duration::from_secs(linger),
             work_dir,
             standby: standby()?,
         })
+    }
+}
+
+/// The keys of the operator, and those of front doors, which may follow runs and write their input.
+fn verifier(keys: &str) -> Result<TokenVerifier, ServeError> {
+    const READERS: &str = "LOCUS_READER_KEYS";
+    let unusable = |name| move |source| ServeError::Keys { name, source };
+    let verifier = TokenVerifier::parse(keys).map_err(unusable(KEYS))?;
+    match env::var(READERS) {
+        Ok(readers) if !readers.is_empty() => verifier.with_readers(&readers).map_err(unusable(READERS)),
+        _ => Ok(verifier),
     }
 }
 

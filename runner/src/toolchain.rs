@@ -33,6 +33,8 @@ pub struct Survey(Arc<watch::Sender<Findings>>);
 
 #[derive(Debug, Default)]
 struct Findings {
+    /// Whether a language is looked for only when somebody asks for it.
+    waits_for_questions: bool,
     /// Languages of which it is not known yet whether they are here.
     left: Vec<&'static Language>,
     found: Vec<Toolchain>,
@@ -41,8 +43,8 @@ struct Findings {
 /// Every language whose program is on `PATH`.
 #[must_use]
 pub fn detect() -> Vec<Toolchain> {
-    let survey = Survey::new();
-    survey.look();
+    let survey = Survey::new(false);
+    survey.look(locus_languages::all().iter().collect());
     survey.found()
 }
 
@@ -50,28 +52,35 @@ impl Survey {
     /// Looks for every language in the background: some take longer to tell their version than a server to be up.
     #[must_use]
     pub fn start() -> Self {
-        let survey = Self::new();
+        let survey = Self::new(false);
         let background = survey.clone();
-        thread::spawn(move || background.look());
+        thread::spawn(move || background.look(locus_languages::all().iter().collect()));
         survey
+    }
+
+    /// Looks for a language when it is asked for: for a process that runs one program and is gone.
+    #[must_use]
+    pub fn when_asked() -> Self {
+        Self::new(true)
     }
 
     /// A survey that has ended with these.
     #[must_use]
     pub fn of(found: Vec<Toolchain>) -> Self {
-        Self(Arc::new(watch::Sender::new(Findings { left: Vec::new(), found })))
+        Self(Arc::new(watch::Sender::new(Findings { found, ..Findings::default() })))
     }
 
-    fn new() -> Self {
+    fn new(waits_for_questions: bool) -> Self {
         let left = locus_languages::all().iter().collect();
-        Self(Arc::new(watch::Sender::new(Findings { left, found: Vec::new() })))
+        Self(Arc::new(watch::Sender::new(Findings { waits_for_questions, left, found: Vec::new() })))
     }
 
-    /// Probes the languages, as many at a time as there are cores: each probe is a process or two.
-    fn look(&self) {
+    /// Probes languages, as many at a time as there are cores: each probe is a process or two.
+    #[allow(clippy::needless_pass_by_value, reason = "it is what a thread of its own takes along")]
+    fn look(&self, languages: Vec<&'static Language>) {
         let next = AtomicUsize::new(0);
         let work = || {
-            while let Some(language) = locus_languages::all().get(next.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(language) = languages.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let toolchain = Toolchain::probe(language);
                 self.0.send_modify(|findings| findings.learn(language, toolchain));
             }
@@ -85,7 +94,7 @@ impl Survey {
             }
         });
         // Nobody waits for a language whose probe broke down.
-        self.0.send_modify(|findings| findings.left.clear());
+        self.0.send_modify(|findings| findings.left.retain(|left| !languages.contains(left)));
     }
 
     /// What was found so far, in the order of ids.
@@ -116,6 +125,15 @@ impl Survey {
     }
 
     async fn wait_for(&self, wanted: impl Fn(&Language) -> bool) {
+        let asked: Vec<_> = {
+            let findings = self.0.borrow();
+            let left = findings.left.iter().filter(|language| findings.waits_for_questions && wanted(language));
+            left.copied().collect()
+        };
+        if !asked.is_empty() {
+            let background = self.clone();
+            thread::spawn(move || background.look(asked));
+        }
         let is_known = |findings: &Findings| !findings.left.iter().any(|language| wanted(language));
         // It can't fail: the sender is held here.
         let _ = self.0.subscribe().wait_for(is_known).await;
@@ -303,6 +321,18 @@ mod tests {
         assert_eq!(asked.await, Some(found.clone()));
         assert_eq!(survey.find("python@3.12").await, None);
         assert_eq!(survey.all().await, [found]);
+    }
+
+    #[tokio::test]
+    async fn a_survey_that_waits_for_questions_looks_for_what_is_asked_alone() {
+        let survey = Survey::when_asked();
+        assert!(survey.found().is_empty());
+        let python = survey.find("py").await.expect("the tests need python3");
+        assert_eq!(python.language.id, "python");
+        let left = survey.0.borrow().left.clone();
+        assert!(!left.is_empty() && left.iter().all(|language| language.id != "python"));
+        assert_eq!(survey.find("klingon").await, None);
+        assert_eq!(survey.0.borrow().left.len(), left.len());
     }
 
     #[test]

@@ -54,6 +54,36 @@ fn a_run_that_took_place_exits_with_0_whatever_its_outcome() {
 }
 
 #[test]
+fn tests_are_judged_files_are_returned_and_an_interactive_run_reads_on() {
+    let tests = json!([
+        {"name": "right", "stdin": "2", "expectedStdout": "4"},
+        {"stdin": "3", "expectedStdout": "4"},
+        {"stdin": "x", "expectedStdout": "4"},
+    ]);
+    let request = json!({"language": "python", "code": "print(int(input()) * 2)", "tests": tests});
+    let (code, answer) = run(&["run", &request.to_string()], "");
+    assert_eq!((code, &answer["error"], &answer["stdout"]), (0, &json!("1 of 3 tests passed"), &json!("")));
+    let verdicts: Vec<_> = (0..3).map(|index| answer["tests"]["cases"][index]["verdict"].clone()).collect();
+    assert_eq!(verdicts, ["Passed", "WrongOutput", "Failed"]);
+    let first = &answer["tests"]["cases"][0];
+    assert_eq!((&first["name"], &first["stdout"], &first["exitCode"]), (&json!("right"), &json!("4\n"), &json!(0)));
+    assert_eq!((&answer["tests"]["passed"], &answer["tests"]["total"]), (&json!(1), &json!(3)));
+
+    let code = "open('a.txt', 'w').write('x'); open('b.bin', 'wb').write(b'\\xff')";
+    let request = json!({"language": "python", "code": code, "outputFiles": ["*.txt", "b.bin", "no"]});
+    let (_, answer) = run(&["run", &request.to_string()], "");
+    let files = json!([
+        {"name": "a.txt", "content": "x", "encoding": "utf8"},
+        {"name": "b.bin", "content": "/w==", "encoding": "base64"},
+    ]);
+    assert_eq!((&answer["files"], &answer["filesLeft"][0]["name"]), (&files, &json!("no")), "{answer}");
+
+    let request = json!({"language": "python", "code": "print(input(), input())", "stdin": "a\n", "interactive": true});
+    let (code, answer) = run(&["run", &request.to_string()], "b\n");
+    assert_eq!((code, answer), (0, json!({"stdout": "a b\n", "stderr": "", "error": ""})));
+}
+
+#[test]
 fn a_dash_reads_the_request_from_stdin() {
     let request = json!({"language": "python", "code": "print(2)"}).to_string();
     assert_eq!(run(&["run", "-"], &request), (0, json!({"stdout": "2\n", "stderr": "", "error": ""})));

@@ -3,10 +3,15 @@
 
 mod common;
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{exec, file, finish, is_alive, marker, python, start, start_in, system_python, variable, with_limits};
-use locus_core::{Assignment, Event, Limits, Network, Outcome};
+use common::{
+    RUNNER, exec, exec_args, file, finish, is_alive, marker, python, start, start_in, system_python, variable,
+    with_limits,
+};
+use locus_core::{Assignment, CaseInput, CaseTranscript, Event, Limits, Network, Outcome, RunResult, Transcript};
 use locus_runner::sandbox::Isolation;
 
 fn terminate(child: &std::process::Child) {
@@ -425,4 +430,381 @@ fn of_a_home_folder_the_interpreter_alone_can_be_read() {
         run.err()
     );
     assert_eq!(run.err().matches("No such file").count(), 2, "{}", run.err());
+}
+
+/// What a run with cases told.
+struct Cases {
+    result: RunResult,
+    cases: Vec<CaseTranscript>,
+}
+
+impl Cases {
+    fn of(isolation: Isolation, assignment: &Assignment) -> Self {
+        let mut transcript = Transcript::default();
+        let mut open = None;
+        let run = finish(start_in(isolation, assignment), |event| {
+            match event {
+                Event::CaseStarted { index } => {
+                    assert_eq!((open, *index), (None, transcript.cases.len()), "one after the other");
+                    open = Some(*index);
+                }
+                Event::CaseEnded { .. } => assert!(open.take().is_some(), "what ends has begun"),
+                Event::Stdout { .. } | Event::Stderr { .. } => assert!(open.is_some(), "output is that of a case"),
+                Event::Started | Event::File { .. } | Event::Finished { .. } => {}
+            }
+            transcript.push(event.clone(), usize::MAX);
+        });
+        Self { result: run.result, cases: transcript.cases }
+    }
+
+    fn outs(&self) -> Vec<String> {
+        self.cases.iter().map(|case| String::from_utf8_lossy(&case.stdout).into_owned()).collect()
+    }
+
+    fn ends(&self) -> Vec<Outcome> {
+        self.cases.iter().filter_map(|case| case.end.as_ref()).map(|end| end.outcome).collect()
+    }
+}
+
+fn with_cases(assignment: Assignment, stdins: &[&str]) -> Assignment {
+    let cases = stdins.iter().map(|stdin| CaseInput { stdin: (*stdin).to_owned(), args: Vec::new() }).collect();
+    Assignment { cases, ..assignment }
+}
+
+/// Both places that a run has without a pod. Outside of namespaces a program of the tests' own user may see its home.
+const PLACES: [Isolation; 2] = [Isolation::Namespaces, Isolation::Landlock];
+
+fn in_place(isolation: Isolation, code: &str) -> Assignment {
+    match isolation {
+        Isolation::Namespaces => python(code),
+        Isolation::Landlock => Assignment { program: system_python(), ..python(code) },
+    }
+}
+
+#[test]
+fn each_case_has_its_own_input_arguments_limits_and_end() {
+    let code = "
+import sys
+what = sys.stdin.read()
+print(what, sys.argv[1:])
+if what == 'exit': sys.exit(3)
+if what == 'loop':
+    while True: pass
+if what == 'much': print('x' * 2000)
+if what == 'kill': import os; os.kill(os.getpid(), 11)
+";
+    let mut assignment = with_cases(python(code), &["fine", "exit", "loop", "much", "kill", "fine"]);
+    assignment.cases[0].args = vec!["a".into(), "b c".into()];
+    (assignment.limits.timeout_seconds, assignment.limits.output_bytes) = (1, 1000);
+    for isolation in PLACES {
+        let told = Cases::of(isolation, &Assignment { program: in_place(isolation, "").program, ..assignment.clone() });
+        assert_eq!((told.result.outcome, told.result.error.as_str()), (Outcome::Completed, ""));
+        let ends = [
+            Outcome::Completed,
+            Outcome::NonZeroExit,
+            Outcome::TimedOut,
+            Outcome::OutputLimitExceeded,
+            Outcome::Signaled,
+            Outcome::Completed,
+        ];
+        assert_eq!(told.ends(), ends, "{isolation:?}");
+        assert_eq!(told.outs()[0], "fine ['a', 'b c']\n");
+        assert_eq!(told.outs()[5], "fine []\n");
+        let end = |index: usize| told.cases[index].end.as_ref().expect("it has ended");
+        assert_eq!((end(1).exit_code, end(4).signal.as_deref()), (Some(3), Some("SIGSEGV")));
+        assert!(end(2).error.contains("wall-clock limit"), "{}", end(2).error);
+        let sum: f64 = told.cases.iter().filter_map(|case| case.end.as_ref()).map(|end| end.usage.wall_seconds).sum();
+        assert!((told.result.usage.wall_seconds - sum).abs() < 1e-6 && sum > 1.0, "{:?}", told.result.usage);
+    }
+}
+
+#[test]
+fn no_case_finds_anything_of_the_one_before() {
+    let code = "
+import os, sys
+sys.stdin.read()
+# Outside of namespaces a program has one folder beside its own.
+others = ['/tmp', '/dev/shm'] if 'TMPDIR' not in os.environ else [os.environ['TMPDIR']]
+print(sorted(os.listdir('.')), sum(map(os.listdir, others), []), open('data').read(), oct(os.stat('.').st_mode), int(os.stat('.').st_mtime) > 9)
+for folder in ['.'] + others:
+    os.makedirs(folder + '/deep/er'); open(folder + '/deep/er/file', 'w').write('answer'); os.mkfifo(folder + '/pipe')
+    os.symlink('/etc/passwd', folder + '/link'); os.chmod(folder + '/deep', 0)
+open('data', 'w').write('changed')
+open('main.py', 'w').write('print(\"another program\")')
+os.utime('.', (1, 1)); os.chmod('.', 0o500)
+";
+    for isolation in PLACES {
+        let mut assignment = with_cases(in_place(isolation, code), &["1", "2", "3"]);
+        assignment.files.push(file("data", "given"));
+        let told = Cases::of(isolation, &assignment);
+        assert_eq!(told.ends(), [Outcome::Completed; 3], "{:?}", told.cases);
+        let outs = told.outs();
+        assert!(outs[0].starts_with("['data', 'main.py'] [] given 0o40"), "{}", outs[0]);
+        assert!(outs.iter().all(|out| *out == outs[0]), "{isolation:?} {outs:?}");
+    }
+}
+
+#[test]
+fn no_process_and_no_object_of_the_kernel_reaches_the_next_case() {
+    let marker = marker("case");
+    let code = "
+import ctypes, errno, os, subprocess, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+found = [int(libc.shmget(77, 4096, 0) >= 0), int(libc.msgget(77, 0) >= 0), int(libc.semget(77, 1, 0) >= 0)]
+# It is made, by its name, also where Landlock keeps it from being opened.
+mq = libc.mq_open(b'/answer', os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666, None)
+found += [int(mq < 0 and ctypes.get_errno() == errno.EEXIST)]
+others = [pid for pid in os.listdir('/proc') if pid.isdigit() and int(pid) not in (1, os.getpid())]
+if os.getppid() != 1: others = []
+libc.shmget(77, 4096, 0o1666); libc.msgget(77, 0o1666); libc.semget(77, 1, 0o1666)
+made = os.path.exists('/dev/mqueue/answer')
+print(found, others, made, flush=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        child = 'import time; time.sleep(600)'
+        subprocess.Popen([sys.executable, '-c', child, sys.argv[1]], stdin=subprocess.DEVNULL)
+        time.sleep(600)
+    time.sleep(600)
+time.sleep(0.3)
+";
+    for isolation in PLACES {
+        let mut assignment = with_cases(in_place(isolation, code), &["", "", ""]);
+        assignment.cases.iter_mut().for_each(|case| case.args = vec![marker.clone()]);
+        let told = Cases::of(isolation, &assignment);
+        assert_eq!(told.ends(), [Outcome::Completed; 3], "{:?}", told.cases);
+        let made = if isolation == Isolation::Namespaces { "True" } else { "False" };
+        assert_eq!(told.outs(), vec![format!("[0, 0, 0, 0] [] {made}\n"); 3], "{isolation:?}");
+        assert!(!is_alive(&marker));
+    }
+}
+
+#[test]
+fn a_program_is_compiled_once_and_each_case_runs_what_was_compiled() {
+    let compiler = "
+import os, sys, tempfile
+text = open(sys.argv[1]).read()
+open('made', 'w').write('#!/bin/sh\\nexec python3 ' + 'real.py')
+open('real.py', 'w').write(text); os.chmod('made', 0o755)
+os.mkdir('lib'); os.symlink('../real.py', 'lib/link'); os.mkfifo('pipe')
+open(tempfile.gettempdir() + '/of-the-compiler', 'w')
+open('count', 'a').write('x')
+";
+    let code = "
+import os, stat, sys, tempfile
+print(sorted(os.listdir('.')), os.readlink('lib/link'), open('count').read(), os.listdir(tempfile.gettempdir()))
+with open('made', 'w') as made: made.write('#!/bin/sh\\necho cheat')
+os.unlink('real.py'); os.symlink('/etc/passwd', 'real.py'); os.unlink('lib/link'); os.rename('lib', 'bil')
+open('count', 'a').write('y')
+";
+    for isolation in PLACES {
+        let mut assignment = with_cases(in_place(isolation, code), &["a", "b", "c"]);
+        assignment.files.push(file("compiler.py", compiler));
+        assignment.program.compile = Some(vec!["/usr/bin/python3".into(), "compiler.py".into(), "{main}".into()]);
+        assignment.program.run = vec!["./made".into()];
+        let told = Cases::of(isolation, &assignment);
+        let line = "['compiler.py', 'count', 'lib', 'made', 'main.py', 'real.py'] ../real.py x []\n";
+        assert_eq!(told.outs(), [line; 3], "{isolation:?} {:?}", told.cases);
+        assert_eq!(told.ends(), [Outcome::Completed; 3]);
+        assert!(told.result.compile.is_some());
+    }
+}
+
+#[test]
+fn a_compiler_that_leaves_more_than_can_be_kept_is_told() {
+    let mut assignment = with_cases(python("print('ran')"), &["", ""]);
+    assignment.files.push(file("compiler.py", "import os\nfor _ in range(70): os.mkdir('d'); os.chdir('d')"));
+    assignment.program.compile = Some(vec!["python3".into(), "compiler.py".into()]);
+    let told = Cases::of(Isolation::Namespaces, &assignment);
+    assert_eq!(told.result.outcome, Outcome::CompileFailed, "{}", told.result.error);
+    assert!(told.cases.is_empty() && told.result.error.contains("can't be kept"), "{}", told.result.error);
+}
+
+#[test]
+fn the_output_of_all_cases_together_is_bounded() {
+    let code = "import sys; n = int(sys.stdin.read()); sys.stdout.write('x' * n); sys.stderr.write('e' * 5)";
+    let mut assignment = with_cases(python(code), &["10000000", "6000000", "1000000", "0", "0"]);
+    assignment.limits.output_bytes = 16 << 20;
+    let told = Cases::of(Isolation::Namespaces, &assignment);
+    let ends =
+        [Outcome::Completed, Outcome::Completed, Outcome::OutputLimitExceeded, Outcome::Completed, Outcome::Completed];
+    assert_eq!((told.result.outcome, told.ends()), (Outcome::Completed, ends.to_vec()));
+    let bytes: usize = told.cases.iter().map(|case| case.stdout.len()).sum();
+    assert_eq!(bytes, 16 << 20);
+    let end = told.cases[2].end.as_ref().expect("it has ended");
+    assert!(end.error.contains("all tests together have written 16 MiB of stdout"), "{}", end.error);
+    assert!(told.result.stdout_truncated && !told.result.stderr_truncated);
+}
+
+#[test]
+fn a_cancelled_run_begins_no_further_case() {
+    let code = "import sys, time; print(sys.stdin.read(), flush=True); time.sleep(600)";
+    let child = start(&with_cases(python(code), &["one", "two", "three"]));
+    let pid = rustix::process::Pid::from_child(&child);
+    let mut transcript = Transcript::default();
+    let run = finish(child, |event| {
+        transcript.push(event.clone(), usize::MAX);
+        if matches!(event, Event::Stdout { .. }) {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it lives");
+        }
+    });
+    assert_eq!((run.result.outcome, run.result.error.as_str()), (Outcome::Cancelled, "the run was cancelled"));
+    assert_eq!(transcript.cases.len(), 1);
+    assert_eq!(transcript.cases[0].end.as_ref().expect("it has ended").outcome, Outcome::Cancelled);
+}
+
+#[test]
+fn what_no_run_with_cases_can_have_is_refused() {
+    let cases = with_cases(python(""), &[""]);
+    for assignment in [
+        Assignment { interactive: true, ..cases.clone() },
+        Assignment { output_files: vec!["a".into()], ..cases.clone() },
+        with_cases(python(""), &[""; 101]),
+        Assignment { output_files: vec!["../a".into()], ..python("") },
+    ] {
+        assert_eq!(Cases::of(Isolation::Namespaces, &assignment).result.outcome, Outcome::InvalidRequest);
+    }
+}
+
+fn files_of(isolation: Isolation, assignment: &Assignment) -> (RunResult, Vec<(String, Vec<u8>)>) {
+    let mut transcript = Transcript::default();
+    let run = finish(start_in(isolation, assignment), |event| transcript.push(event.clone(), usize::MAX));
+    (run.result, transcript.files)
+}
+
+#[test]
+fn files_that_were_asked_for_are_returned_however_the_program_ended() {
+    let code = "
+import os, sys
+os.makedirs('out/deep'); open('out/deep/a.csv', 'w').write('1,2'); open('plot.png', 'wb').write(b'\\x89PNG\\xff')
+open('other', 'w').write('x')
+sys.exit(5)
+";
+    let output_files = vec!["**/*.csv".into(), "plot.png".into(), "no.txt".into(), "out".into()];
+    for isolation in PLACES {
+        let (result, files) =
+            files_of(isolation, &Assignment { output_files: output_files.clone(), ..in_place(isolation, code) });
+        assert_eq!(result.outcome, Outcome::NonZeroExit);
+        assert_eq!(files, [("out/deep/a.csv".into(), b"1,2".to_vec()), ("plot.png".into(), b"\x89PNG\xff".to_vec())]);
+        let left: Vec<_> = result.files_left.iter().map(|left| left.name.as_str()).collect();
+        assert_eq!(left, ["no.txt", "out"], "{:?}", result.files_left);
+    }
+}
+
+#[test]
+fn nothing_but_the_programs_own_files_is_returned_and_nothing_holds_the_runner_up() {
+    let code = "
+import os, socket
+open('real', 'w').write('mine')
+os.symlink('/etc/passwd', 'passwd'); os.symlink('/etc', 'etc'); os.symlink('/proc/self/environ', 'environ')
+os.mkfifo('pipe'); socket.socket(socket.AF_UNIX).bind('socket'); os.mkdir('folder'); os.symlink('../..', 'folder/up')
+os.symlink('/dev/zero', 'zero'); os.symlink('/dev/tty', 'tty')
+open(b'\\xff\\xfe', 'w').write('no name')
+with open('sparse', 'w') as sparse: sparse.truncate(10 << 20)
+os.link('real', 'hard')
+for number in range(9000): open(f'folder/{number}', 'w')
+os.chmod('.', 0)
+";
+    let names = [
+        "passwd",
+        "etc/passwd",
+        "environ",
+        "pipe",
+        "socket",
+        "folder/up/etc/passwd",
+        "zero",
+        "tty",
+        "sparse",
+        "real",
+        "hard",
+    ];
+    let globs = ["etc/*", "**/passwd", "*pip*"];
+    let output_files = names.into_iter().chain(globs).map(str::to_owned).collect();
+    for isolation in PLACES {
+        let (result, files) =
+            files_of(isolation, &Assignment { output_files: Clone::clone(&output_files), ..in_place(isolation, code) });
+        assert_eq!(result.outcome, Outcome::Completed, "{}", result.error);
+        assert_eq!(files, [("hard".into(), b"mine".to_vec()), ("real".into(), b"mine".to_vec())]);
+        let left: Vec<_> = result.files_left.iter().map(|left| left.name.as_str()).collect();
+        assert_eq!(
+            left,
+            ["passwd", "etc/passwd", "environ", "pipe", "socket", "folder/up/etc/passwd", "zero", "tty", "sparse"]
+        );
+    }
+}
+
+#[test]
+fn input_that_comes_while_a_program_runs_reaches_it() {
+    for isolation in PLACES {
+        let code = "
+import sys
+for line in sys.stdin: print('got', line.rstrip(), flush=True)
+print('end')
+";
+        let assignment = Assignment { interactive: true, stdin: "first\n".into(), ..in_place(isolation, code) };
+        let mut child = Command::new(RUNNER)
+            .args(exec_args(isolation, &assignment))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the runner's binary starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let mut json = serde_json::to_vec(&assignment).expect("it serializes");
+        // Some of the input has come before the assignment is read.
+        json.extend_from_slice(b"\nsecond\n");
+        stdin.write_all(&json).expect("it is read");
+        let mut stdin = Some(stdin);
+        let mut lines = 0;
+        let run = finish(child, |event| {
+            let Event::Stdout { data } = event else { return };
+            lines += String::from_utf8_lossy(data).lines().count();
+            if lines == 2 {
+                let mut open = stdin.take().expect("it is open");
+                open.write_all(b"third\n").expect("it is read");
+            }
+        });
+        assert_eq!(run.completed().out(), "got first\ngot second\ngot third\nend\n", "{isolation:?}");
+    }
+}
+
+#[test]
+fn a_program_that_waits_for_input_costs_nothing_and_meets_its_deadline() {
+    let code = "import os, sys; os.close(int(sys.argv[1])) if len(sys.argv) > 1 else 0; import time; time.sleep(600)";
+    for (code, args) in [("input()", vec![]), (code, vec!["0".to_owned()])] {
+        let mut assignment = Assignment { interactive: true, args, ..python(code) };
+        assignment.limits.timeout_seconds = 2;
+        let mut child = Command::new(RUNNER)
+            .args(exec_args(Isolation::Landlock, &Assignment { program: system_python(), ..assignment.clone() }))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the runner's binary starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let mut json =
+            serde_json::to_vec(&Assignment { program: system_python(), ..assignment }).expect("it serializes");
+        json.push(b'\n');
+        stdin.write_all(&json).expect("it is read");
+        let pid = child.id();
+        let spent = move || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields: Vec<u64> = stat
+                .rsplit(')')
+                .next()
+                .unwrap_or_default()
+                .split(' ')
+                .map(|field| field.parse().unwrap_or(0))
+                .collect();
+            fields.get(12).zip(fields.get(13)).map_or(0, |(user, system)| user + system)
+        };
+        let watcher = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(800));
+            let before = spent();
+            std::thread::sleep(Duration::from_millis(800));
+            spent() - before
+        });
+        assert_eq!(finish(child, |_| {}).result.outcome, Outcome::TimedOut);
+        let ticks = watcher.join().expect("it ends");
+        assert!(ticks < 30, "the runner used {ticks} hundredths of a second");
+        drop(stdin);
+    }
 }

@@ -32,7 +32,7 @@ mod checks {
     use std::sync::Arc;
 
     use libtest_mimic::{Arguments, Failed, Trial};
-    use locus_core::{Assignment, Event, Network, Outcome, Prestart, Program, Standby, Transcript};
+    use locus_core::{Assignment, CaseInput, Event, Network, Outcome, Prestart, Program, Standby, Transcript};
     use locus_runner::sandbox::Isolation;
 
     use crate::case::{self, Case, Place};
@@ -120,8 +120,14 @@ mod checks {
             check(result.prestarted == (prestarted && suits), "prestarted is not told", &told)?;
             check(result.outcome == case.outcome(false), "the outcome is another", &told)?;
             if let Some(stdout) = case.stdout(false) {
-                check(run.stdout == stdout.as_bytes(), "stdout is another", &told)?;
+                let cases: Vec<_> = run.cases.iter().map(|case| &case.stdout).collect();
+                check(cases.len() == case.cases().len(), "not all of the cases were run", &told)?;
+                let outputs = if cases.is_empty() { vec![&run.stdout] } else { cases };
+                let other = outputs.into_iter().find(|output| **output != stdout.as_bytes());
+                check(other.is_none(), "stdout is another", &format!("{:?}\n{told}", other.map(|bytes| head(bytes))))?;
             }
+            let ends = run.cases.iter().map(|case| case.end.as_ref().map(|end| end.outcome));
+            check(ends.into_iter().all(|end| end == Some(Outcome::Completed)), "a case did not complete", &told)?;
             check(
                 case.signal().is_none_or(|signal| result.signal.as_deref() == Some(signal)),
                 "the signal is another",
@@ -249,7 +255,7 @@ mod checks {
             network: Network::None,
             interactive: false,
             output_files: Vec::new(),
-            cases: Vec::new(),
+            cases: case.cases().into_iter().map(|stdin| CaseInput { stdin, args: Vec::new() }).collect(),
         }
     }
 

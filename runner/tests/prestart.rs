@@ -38,6 +38,8 @@ mod checks {
     use crate::common::{RUNNER, children_of, exec_args_with, file, variable};
 
     const FEWEST: usize = 35;
+    /// What an interactive run is sent, behind the end of its assignment.
+    const LINES: [&[u8]; 3] = [b"\none\n", b"tw", b"o\n\xff"];
 
     /// What stands beside a program.
     #[derive(serde::Deserialize)]
@@ -51,6 +53,8 @@ mod checks {
         env: BTreeMap<String, String>,
         files: BTreeMap<String, String>,
         limits: LimitsRequest,
+        /// Whether [`LINES`] are sent while it runs.
+        interactive: bool,
         /// Whether a waiting interpreter is used.
         prestarted: bool,
     }
@@ -66,6 +70,7 @@ mod checks {
                 env: BTreeMap::new(),
                 files: BTreeMap::new(),
                 limits: LimitsRequest::default(),
+                interactive: false,
                 prestarted: true,
             }
         }
@@ -167,6 +172,7 @@ mod checks {
             assignment.stdin = case.stdin.repeat(case.repeat_stdin);
             assignment.args = std::iter::repeat_n(case.args, case.repeat_args).flatten().collect();
             assignment.env = case.env.iter().map(|(name, value)| variable(name, value)).collect();
+            assignment.interactive = case.interactive;
             assignment.limits = Limits::clamp(case.limits, assignment.limits, Limits::MAXIMUM);
             (assignment, case.prestarted)
         }
@@ -307,6 +313,12 @@ mod checks {
         fn run(mut self, assignment: &Assignment) -> Transcript {
             let json = serde_json::to_vec(assignment).expect("an assignment serializes");
             self.stdin.write_all(&json).expect("the runner reads its assignment");
+            if assignment.interactive {
+                for line in LINES {
+                    self.stdin.write_all(line).expect("the runner reads on");
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
             drop(self.stdin);
             let mut transcript = Transcript::default();
             for line in BufReader::new(self.child.stdout.take().expect("a pipe")).lines() {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{RUNNER, file, is_alive, marker, python, standby};
 use locus_core::token::{Claims, Scope, TokenSigner, body_digest};
-use locus_core::{Assignment, Event, Outcome, PodInfo, RunState, Transcript};
-use serde_json::Value;
+use locus_core::{Assignment, CaseInput, Event, Outcome, PodInfo, RunState, Transcript};
+use serde_json::{Value, json};
 
 const POD: &str = "pod-1";
 const RUN: &str = "run-1";
@@ -36,6 +36,7 @@ fn start_token(body: &[u8]) -> String {
 struct Pod {
     child: Child,
     address: SocketAddr,
+    is_container: bool,
     _work: tempfile::TempDir,
 }
 
@@ -58,9 +59,40 @@ impl Pod {
     }
 
     fn start_with(env: &[(&str, &str)]) -> Self {
-        let work = tempfile::tempdir().expect("a folder");
-        let mut child = Command::new(RUNNER)
-            .arg("serve")
+        let mut command = Command::new(RUNNER);
+        command.arg("serve");
+        Self::start_as(command, tempfile::tempdir().expect("a folder"), env)
+    }
+
+    /// As PID 1 with folders of its own, as in a container. `None` where no such thing can be made by hand.
+    fn in_container() -> Option<Self> {
+        let kinds = ["--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"];
+        let mut unshare = Command::new("unshare");
+        if !rustix::process::getuid().is_root() {
+            unshare.args(["--user", "--map-root-user"]);
+        }
+        let script = "
+mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /dev/shm && mkdir -p /tmp/dev && mount --rbind /dev /tmp/dev || exit 1
+mount -t tmpfs tmpfs /dev && cd /tmp/dev && mkdir /dev/shm /dev/mqueue || exit 1
+for name in null full tty random urandom zero; do touch /dev/$name && mount --bind $name /dev/$name || exit 1; done
+cd / && umount -l /tmp/dev && rmdir /tmp/dev && mount -t tmpfs tmpfs /dev/shm && mount -t mqueue mqueue /dev/mqueue || exit 1
+exec \"$0\" \"$@\"";
+        let mut probe = Command::new("unshare");
+        probe.args(unshare.get_args()).args(kinds).args(["sh", "-c", script, "true"]);
+        if !probe.status().is_ok_and(|status| status.success()) {
+            assert!(std::env::var_os("CI").is_none(), "the tests need unshare and mount");
+            println!("NOT RUN: no container can be made by hand");
+            return None;
+        }
+        unshare.args(kinds).args(["sh", "-c", script, RUNNER, "serve"]);
+        let work = tempfile::tempdir_in("/var/tmp").expect("a folder");
+        let mut pod = Self::start_as(unshare, work, &[]);
+        pod.is_container = true;
+        Some(pod)
+    }
+
+    fn start_as(mut command: Command, work: tempfile::TempDir, env: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env("LOCUS_POD_UID", POD)
             .env("LOCUS_PUBLIC_KEYS", signer().public_key())
             .env("LOCUS_LISTEN", "127.0.0.1:0")
@@ -73,7 +105,7 @@ impl Pod {
         let line: Value = serde_json::from_str(&log.next().expect("a line").expect("a line")).expect("logs are JSON");
         let address = line["listen.address"].as_str().expect("it tells its address").parse().expect("an address");
         std::thread::spawn(move || log.for_each(drop));
-        Self { child, address, _work: work }
+        Self { child, address, is_container: false, _work: work }
     }
 
     fn send(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> TcpStream {
@@ -143,8 +175,13 @@ impl Pod {
 impl Drop for Pod {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            // Told to stop, it takes its program along.
-            self.terminate();
+            if self.is_container {
+                // What stands around the runner passes nothing on, and takes everything along.
+                let _ = self.child.kill();
+            } else {
+                // Told to stop, it takes its program along.
+                self.terminate();
+            }
             let _ = self.child.wait();
         }
     }
@@ -488,4 +525,153 @@ fn settings_that_are_missing_or_wrong_are_named() {
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).contains(name), "{name}");
     }
+}
+
+/// The key of a front door.
+fn reader() -> TokenSigner {
+    TokenSigner::from_seed(&[9; 32])
+}
+
+#[test]
+fn a_front_door_follows_a_run_and_writes_its_input_and_nothing_else() {
+    let pod = Pod::start_with(&[("LOCUS_READER_KEYS", &reader().public_key())]);
+    let assignment = Assignment { interactive: true, ..python("print(input(), flush=True); input()") };
+    let body = serde_json::to_vec(&assignment).expect("an assignment serializes");
+    let run = format!("/v1/runs/{RUN}");
+    let ask = |method: &str, path: &str, claims: &Claims, body: &[u8]| {
+        pod.ask(method, path, Some(&reader().sign(claims)), body).status
+    };
+    for scope in [Scope::Run, Scope::Read, Scope::Stdin] {
+        let claims = claims(scope);
+        let start = Claims { body: Some(body_digest(&body)), ..claims.clone() };
+        assert_eq!(ask("PUT", &run, &start, &body), 401, "{scope:?} starts nothing");
+        assert_eq!(ask("DELETE", "/v1/pod", &Claims { run: String::new(), ..claims }, b""), 401, "{scope:?}");
+    }
+    assert_eq!(pod.put(&assignment).status, 201);
+    for scope in [Scope::Run, Scope::Read, Scope::Stdin] {
+        let claims = claims(scope);
+        let reads = if scope == Scope::Read { 200 } else { 401 };
+        assert_eq!(ask("GET", &run, &claims, b""), reads, "{scope:?}");
+        assert_eq!(ask("DELETE", &run, &claims, b""), 401, "{scope:?} cancels nothing");
+        assert_eq!(ask("POST", &format!("{run}/ack"), &claims, b""), 401, "{scope:?} acknowledges nothing");
+        let writes = if scope == Scope::Stdin { 200 } else { 401 };
+        assert_eq!(ask("POST", &format!("{run}/stdin?at=0"), &claims, b"hi\n"), writes, "{scope:?}");
+    }
+    assert_eq!(ask("POST", &format!("{run}/stdin"), &claims(Scope::Stdin), b"bye\n"), 200);
+    let events = pod.ask("GET", &format!("{run}/events"), Some(&reader().sign(&claims(Scope::Read))), b"");
+    assert_eq!(events.status, 200);
+    assert!(String::from_utf8_lossy(&events.body).contains("\"outcome\":\"Completed\""));
+    assert_eq!(pod.transcript().stdout, b"hi\n");
+    drop(pod);
+    let pod = Pod::start();
+    assert_eq!(pod.put(&assignment).status, 201);
+    let token = reader().sign(&claims(Scope::Read));
+    assert_eq!(pod.ask("GET", &run, Some(&token), b"").status, 401, "the pod does not know the key");
+}
+
+#[test]
+fn reader_keys_that_can_not_be_read_are_told() {
+    let output = Command::new(RUNNER)
+        .arg("serve")
+        .env("LOCUS_POD_UID", POD)
+        .env("LOCUS_PUBLIC_KEYS", signer().public_key())
+        .env("LOCUS_WORK_DIR", "/tmp")
+        .env("LOCUS_READER_KEYS", "no key")
+        .output()
+        .expect("the runner's binary starts");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("LOCUS_READER_KEYS can't be used"));
+}
+
+#[test]
+fn input_is_taken_once_in_order_and_within_bounds() {
+    let pod = Pod::start();
+    let code = "import sys, time; sys.stdin.readline(); print('read', flush=True); time.sleep(600)";
+    assert_eq!(pod.put(&Assignment { interactive: true, ..python(code) }).status, 201);
+    let send = |query: &str, body: &[u8]| {
+        let path = format!("/v1/runs/{RUN}/stdin{query}");
+        let answer = pod.ask("POST", &path, Some(&token(Scope::Stdin)), body);
+        (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap_or_default())
+    };
+    assert_eq!(send("", b"ab"), (200, json!({ "taken": 2 })));
+    assert_eq!(send("?at=1", b"bc\n"), (200, json!({ "taken": 4 })));
+    assert_eq!(send("?at=1", b"bc\n"), (200, json!({ "taken": 4 })));
+    let (status, answer) = send("?at=5", b"x");
+    assert_eq!((status, &answer["taken"]), (409, &json!(4)));
+    assert_eq!(send("?at=x", b"").0, 400);
+    assert_eq!(send("", &vec![b'x'; (64 << 10) + 1]).0, 413);
+    let mut taken = 4;
+    let full = loop {
+        let (status, answer) = send(&format!("?at={taken}"), &vec![b'x'; 64 << 10]);
+        if status != 200 {
+            break (status, answer);
+        }
+        taken = answer["taken"].as_u64().expect("a number");
+        assert!(taken < 4 << 20);
+    };
+    assert_eq!((full.0, &full.1["taken"]), (429, &json!(taken)));
+    assert_eq!(send(&format!("?at={taken}&end=true"), b""), (200, json!({ "taken": taken })));
+    assert_eq!(send(&format!("?at={taken}"), b"x").0, 410);
+    assert_eq!(pod.run("DELETE", "", Scope::Run).status, 202);
+    assert_eq!(pod.transcript().result.map(|result| result.outcome), Some(Outcome::Cancelled));
+    assert_eq!(send("", b"x").0, 410, "it is over");
+
+    let pod = Pod::start();
+    assert_eq!(pod.put(&python("import time; time.sleep(600)")).status, 201);
+    let answer = pod.run("POST", "/stdin", Scope::Stdin);
+    assert_eq!(answer.status, 410);
+    assert!(String::from_utf8_lossy(&answer.body).contains("not interactive"));
+}
+
+#[test]
+fn cases_and_files_are_told_in_their_place() {
+    let Some(pod) = Pod::in_container() else { return };
+    let code = "
+import os, sys
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+# It is made, by its name, also where Landlock keeps it from being opened.
+queue = libc.mq_open(b'/left', os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666, None) < 0 and ctypes.get_errno() == errno.EEXIST
+print(sys.stdin.read(), sorted(os.listdir('.')), os.listdir('/tmp'), os.listdir('/dev/shm'), queue)
+for folder in ('.', '/tmp', '/dev/shm'): open(folder + '/left', 'w')
+open('main.py', 'w').write('print(1)')
+if os.fork() == 0: import time; time.sleep(600)
+";
+    let cases = ["a", "b", "c"].map(|stdin| CaseInput { stdin: stdin.into(), args: Vec::new() });
+    assert_eq!(pod.put(&Assignment { cases: cases.into(), ..python(code) }).status, 201);
+    // By two readers, one of which comes late.
+    for _ in 0..2 {
+        let transcript = pod.transcript();
+        let result = transcript.result.expect("a result");
+        assert_eq!(result.outcome, Outcome::Completed, "{}", result.error);
+        let outs: Vec<_> = transcript.cases.iter().map(|case| String::from_utf8_lossy(&case.stdout)).collect();
+        assert_eq!(
+            outs,
+            ["a", "b", "c"].map(|stdin| format!("{stdin} ['main.py'] [] [] False\n")),
+            "{:?}",
+            transcript.cases
+        );
+        for case in &transcript.cases {
+            let completed = case.end.as_ref().is_some_and(|end| end.outcome.is_success());
+            assert!(completed, "{:?} {}", case.end, String::from_utf8_lossy(&case.stderr));
+        }
+    }
+    drop(pod);
+    let pod = Pod::start();
+    let code = "open('out.txt', 'w').write('x')";
+    assert_eq!(pod.put(&Assignment { output_files: vec!["*.txt".into()], ..python(code) }).status, 201);
+    let events = pod.events();
+    assert_eq!(events[1], Event::File { name: "out.txt".into(), data: b"x".to_vec() });
+    assert!(matches!(events[2], Event::Finished { .. }));
+}
+
+#[test]
+fn what_is_shared_with_the_machine_is_not_cleared_for_a_case() {
+    let pod = Pod::start();
+    let left = tempfile::NamedTempFile::new().expect("a file");
+    assert_eq!(pod.put(&Assignment { cases: vec![CaseInput::default(); 2], ..python("") }).status, 201);
+    let result = pod.transcript().result.expect("a result");
+    assert_eq!(result.outcome, Outcome::RunnerFailed);
+    assert!(result.error.contains("needs a container of its own"), "{}", result.error);
+    assert!(left.path().exists());
 }

@@ -1,26 +1,28 @@
 //! Pages of a list of runs, the same for every backend.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 
 use locus_core::Run;
 
 use super::{BackendError, Page, Query};
 
-/// The runs that a query asks for, the newest first. `runs` are all of the client's, in any order.
+/// The runs that a query asks for, the newest first. `runs` are all of the client's, in any order; only those of the page are
+/// cloned.
 ///
 /// # Errors
 /// [`BackendError::InvalidRequest`] when the page is to begin where none ended.
-pub fn page(runs: impl IntoIterator<Item = Run>, query: &Query) -> Result<Page, BackendError> {
+pub fn page(runs: impl IntoIterator<Item: Borrow<Run>>, query: &Query) -> Result<Page, BackendError> {
     let after = query.after.as_deref().map(|text| place(text).ok_or_else(|| unreadable(text))).transpose()?;
-    let mut items: Vec<Run> = runs
-        .into_iter()
-        .filter(|run| query.phase.is_none_or(|phase| run.phase == phase))
-        .filter(|run| query.labels.iter().all(|(name, value)| run.labels.get(name) == Some(value)))
-        .filter(|run| after.is_none_or(|after| (run.created_at.as_str(), run.id.as_str()) < after))
-        .collect();
-    items.sort_by(|one, other| key(one).cmp(&key(other)));
+    let is_asked_for = |run: &Run| {
+        query.phase.is_none_or(|phase| run.phase == phase)
+            && query.labels.iter().all(|(name, value)| run.labels.get(name) == Some(value))
+            && after.is_none_or(|after| (run.created_at.as_str(), run.id.as_str()) < after)
+    };
+    let mut items: Vec<_> = runs.into_iter().filter(|run| is_asked_for(run.borrow())).collect();
+    items.sort_by(|one, other| key(one.borrow()).cmp(&key(other.borrow())));
     let more = items.len() > query.limit;
-    items.truncate(query.limit);
+    let items: Vec<Run> = items.iter().take(query.limit).map(|run| run.borrow().clone()).collect();
     let next = items.last().filter(|_| more).map(|run| format!("{}~{}", run.created_at, run.id));
     Ok(Page { items, next })
 }

@@ -6,8 +6,8 @@ use locus_core::{Event, Phase, Run, RunRequest};
 use locus_languages::Language;
 use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[cfg(any())]
 pub mod cluster;
 pub mod embedded;
 pub mod files;
@@ -154,7 +154,7 @@ pub struct Input {
 }
 
 /// A language, as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LanguageInfo {
     /// The id.
@@ -202,6 +202,12 @@ pub enum BackendError {
         /// When to try again.
         retry_after_seconds: u32,
     },
+    /// As many runs of the client go on as may.
+    #[error("{most} of your runs go on, and there may be no more at one time: wait for the end of one")]
+    TooManyRuns {
+        /// How many may.
+        most: u32,
+    },
     /// Nothing can be run here now.
     #[error("{0}")]
     Unavailable(String),
@@ -233,6 +239,7 @@ impl BackendError {
             Self::UnknownLanguage(_) => "UnknownLanguage",
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::QueueFull { .. } => "QueueFull",
+            Self::TooManyRuns { .. } => "TooManyRuns",
             Self::Unavailable(_) => "Unavailable",
             Self::NotFound(_) => "NotFound",
             Self::KeyReused => "IdempotencyKeyReused",

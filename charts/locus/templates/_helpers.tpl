@@ -35,6 +35,41 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- .Values.signingKey.existingSecret | default (printf "%s-signing-key" (include "locus.fullname" .)) -}}
 {{- end -}}
 
+{{- define "locus.readerKeySecret" -}}
+{{- .Values.readerKey.existingSecret | default (printf "%s-reader-key" (include "locus.fullname" .)) -}}
+{{- end -}}
+
+{{/* A Secret with an Ed25519 key that is made once and then kept; another rotation makes a new one and keeps the current
+one as the previous: (list . NAME ROTATION FILE). */}}
+{{- define "locus.keySecret" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $rotation := index . 2 | int64 | toString -}}
+{{- $file := index . 3 -}}
+{{- $found := lookup "v1" "Secret" $root.Release.Namespace $name | default dict -}}
+{{- $current := dig "data" $file "" $found -}}
+{{- $previous := dig "data" "previous-key.pem" "" $found -}}
+{{- $rotated := dig "metadata" "annotations" "locus.dev/key-rotation" $rotation $found -}}
+{{- if and $current (ne $rotated $rotation) -}}
+{{- $previous = $current -}}
+{{- $current = "" -}}
+{{- end -}}
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {{ $name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "locus.labels" $root | nindent 4 }}
+  annotations:
+    locus.dev/key-rotation: {{ $rotation | quote }}
+type: Opaque
+data:
+  {{ $file }}: {{ $current | default (genPrivateKey "ed25519" | b64enc) }}
+  {{- with $previous }}
+  previous-key.pem: {{ . }}
+  {{- end }}
+{{- end -}}
+
 {{- define "locus.runnerServiceAccount" -}}locus-runner{{- end -}}
 
 {{/* The restricted Pod Security Standard, and a read-only root. */}}

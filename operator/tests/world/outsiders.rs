@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::World;
 use super::dice::millis;
-use super::program::Program;
+use super::program::{Program, SECRET};
 use super::selector::Selector;
 use super::store::{Key, Object};
 
@@ -34,7 +34,8 @@ pub fn wishes(seed: u64) -> Vec<Wish> {
                 Program { time: millis(&mut rng, 0..8000), exit: 0, prints: format!("{name}-{:08x}", rng.u32(..)) };
             let mut language = "python";
             let mut cancel_after = None;
-            match rng.u8(..10) {
+            let mut tests = None;
+            match rng.u8(..11) {
                 0..4 => {}
                 4 => program.exit = rng.i32(1..100),
                 5 => {
@@ -44,14 +45,24 @@ pub fn wishes(seed: u64) -> Vec<Wish> {
                 6 => language = "klingon",
                 7 => program.time = millis(&mut rng, 20_000..100_000),
                 8 => program.time = Duration::from_secs(1000),
+                9 => tests = Some(tests_of(&name)),
                 _ => language = "rust",
             }
             let limits = json!({"timeoutSeconds": if program.time.as_secs() == 1000 { 20 } else { 120 }});
-            let spec = json!({"language": language, "code": program.code(), "limits": limits});
+            let spec = json!({"language": language, "code": program.code(), "limits": limits, "tests": tests});
             let namespace = if rng.bool() { "team-a" } else { "team-b" };
             Wish { namespace, name, spec, at: millis(&mut rng, 0..20_000), cancel_after }
         })
         .collect()
+}
+
+/// Tests of a program that prints what it reads: all but the last one pass.
+fn tests_of(name: &str) -> Value {
+    json!([
+        {"name": "whole", "stdin": name, "expectedStdout": name},
+        {"stdin": "1 2", "expectedStdout": "1\n2", "checker": "tokens"},
+        {"name": SECRET, "stdin": "a", "expectedStdout": SECRET}
+    ])
 }
 
 /// Makes the pool whose pods wait for runs in Python.

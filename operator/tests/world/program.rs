@@ -7,6 +7,9 @@ use locus_core::{Outcome, RunResult};
 /// Stands in every program, so that its code is known wherever it turns up.
 pub const MARK: &str = "#code";
 
+/// Stands in what a test expects, which no runner may be told.
+pub const SECRET: &str = "#secret";
+
 #[derive(Debug, Clone)]
 pub struct Program {
     pub time: Duration,

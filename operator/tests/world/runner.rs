@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use locus_core::token::{Demand, Scope, TokenVerifier};
-use locus_core::{Assignment, Event, Outcome, PodInfo, RunResult, RunState};
+use locus_core::{Assignment, CaseEnd, CaseInput, Event, Outcome, PodInfo, RunResult, RunState};
 
 use super::World;
-use super::program::Program;
+use super::program::{Program, SECRET};
 use super::shared::Shared;
 
 /// The runner of one pod.
@@ -42,6 +42,10 @@ struct Accepted {
     events: Vec<Event>,
     finished: bool,
     stopped: bool,
+}
+
+fn cancelled() -> RunResult {
+    RunResult::failed(Outcome::Cancelled, "the run was cancelled")
 }
 
 type Refused = (StatusCode, Json<serde_json::Value>);
@@ -137,28 +141,22 @@ impl Runner {
         });
         if matches!(answer, Ok(StatusCode::CREATED)) {
             self.world.started(&assignment.uid, &self.pod_uid);
-            let code = assignment.files.first().map(|file| file.content.clone()).unwrap_or_default();
-            let limit = Duration::from_secs(assignment.limits.timeout_seconds.into());
-            tokio::spawn(self.clone().execute(Program::parse(&code), limit));
+            tokio::spawn(self.clone().execute(assignment.clone()));
         }
         answer
     }
 
-    async fn execute(self: Arc<Self>, program: Program, limit: Duration) {
-        let (first, second) = program.output();
-        self.tell(Event::Stdout { data: first.into() });
-        let result = tokio::select! {
-            biased;
-            () = tokio::time::sleep(program.time.min(limit)) => None,
-            () = self.until(|life| life.run.as_ref().is_some_and(|run| run.stopped)) => {
-                Some(RunResult::failed(Outcome::Cancelled, "the run was cancelled"))
-            }
-            () = self.until(|life| life.dead) => return,
+    async fn execute(self: Arc<Self>, assignment: Assignment) {
+        let code = assignment.files.first().map(|file| file.content.clone()).unwrap_or_default();
+        let program = Program::parse(&code);
+        let limit = Duration::from_secs(assignment.limits.timeout_seconds.into());
+        let result = if assignment.cases.is_empty() {
+            self.run(&program, limit).await
+        } else {
+            self.run_cases(&program, &assignment.cases).await
         };
-        let result = result.unwrap_or_else(|| program.result(limit));
-        if program.time <= limit && result.outcome != Outcome::Cancelled {
-            self.tell(Event::Stdout { data: second.into() });
-        }
+        // A runner that was killed tells nothing.
+        let Some(result) = result else { return };
         self.tell(Event::Finished { result });
         let lingers = Duration::from_secs(self.world.config.retention.linger_seconds.into());
         tokio::select! {
@@ -167,6 +165,45 @@ impl Runner {
             () = self.until(|life| life.retired) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
         self.state.change(|life| life.left = true);
+    }
+
+    async fn run(&self, program: &Program, limit: Duration) -> Option<RunResult> {
+        let (first, second) = program.output();
+        self.tell(Event::Stdout { data: first.into() });
+        if !self.passes(program.time.min(limit)).await? {
+            return Some(cancelled());
+        }
+        let result = program.result(limit);
+        if program.time <= limit {
+            self.tell(Event::Stdout { data: second.into() });
+        }
+        Some(result)
+    }
+
+    /// Runs a program that prints what it reads.
+    async fn run_cases(&self, program: &Program, cases: &[CaseInput]) -> Option<RunResult> {
+        for (index, case) in cases.iter().enumerate() {
+            self.tell(Event::CaseStarted { index });
+            let (first, second) = case.stdin.split_at(case.stdin.len() / 2);
+            self.tell(Event::Stdout { data: first.into() });
+            if !self.passes(program.time / 3).await? {
+                return Some(cancelled());
+            }
+            self.tell(Event::Stdout { data: second.into() });
+            let RunResult { outcome, error, exit_code, signal, usage, .. } = program.result(Duration::MAX);
+            self.tell(Event::CaseEnded { end: CaseEnd { outcome, error, exit_code, signal, usage } });
+        }
+        Some(RunResult::failed(Outcome::Completed, ""))
+    }
+
+    /// Whether the time passes before the run is told to stop; none when the runner is killed.
+    async fn passes(&self, time: Duration) -> Option<bool> {
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep(time) => Some(true),
+            () = self.until(|life| life.run.as_ref().is_some_and(|run| run.stopped)) => Some(false),
+            () = self.until(|life| life.dead) => None,
+        }
     }
 
     fn tell(&self, event: Event) {
@@ -211,6 +248,9 @@ async fn start(
 ) -> Result<(StatusCode, Json<RunState>), Refused> {
     runner.authorize(&headers, &uid, Some(&body))?;
     let assignment: Assignment = serde_json::from_slice(&body).expect("an assignment");
+    if String::from_utf8_lossy(&body).contains(SECRET) {
+        runner.world.violated(format!("the runner of {uid} is told what its program is to print"));
+    }
     assert_eq!(assignment.uid, uid, "the assignment is for the run of the path");
     let status = runner.accept(&assignment)?;
     Ok((status, Json(RunState { uid, result: None })))

@@ -11,8 +11,8 @@ use super::store::Change;
 /// The most status writes of one run where things go wrong: a claim may be withdrawn and made again.
 const WRITES: usize = 6;
 
-/// How a run ended: outcome, exit code, standard output.
-type End = (Value, Value, Value);
+/// How a run ended: outcome, exit code, standard output, what came of its tests.
+type End = (Value, Value, Value, Value);
 
 /// How the CodeRuns of a world ended, by namespace and name.
 pub type Ends = BTreeMap<(String, String), End>;
@@ -36,7 +36,9 @@ pub fn check(world: &World, clean: Option<&Ends>) -> (Vec<String>, Ends) {
         let key = &life[0].key;
         wrong.extend(rewritten(uid, life, clean.is_none()));
         let status = &last["status"];
-        let end = (status["outcome"].clone(), status["exitCode"].clone(), status["stdout"].clone());
+        let [outcome, exit, stdout, tests] =
+            ["outcome", "exitCode", "stdout", "tests"].map(|field| status[field].clone());
+        let end = (outcome, exit, stdout, tests);
         if end.0.is_null() {
             if !deleted {
                 wrong.push(format!("{uid} is stuck: {status}"));

@@ -38,6 +38,8 @@ pub struct Setting {
     pub own_user: bool,
     /// Whether a cgroup counts and bounds their memory.
     pub counted: bool,
+    /// Whether their ipc namespace is theirs alone.
+    pub own_ipc: bool,
 }
 
 /// The bounds of one step of a run.
@@ -54,7 +56,7 @@ impl Confines {
     /// # Errors
     /// When the kernel refuses a layer that it has.
     pub fn new(setting: &Setting, limits: &Limits) -> io::Result<Self> {
-        let rules = seccomp::Rules { network: setting.network, counted: setting.counted };
+        let rules = seccomp::Rules { network: setting.network, counted: setting.counted, own_ipc: setting.own_ipc };
         Ok(Self {
             rlimits: rlimits(setting, limits),
             filters: seccomp::filters(rules)?.unwrap_or_default(),

@@ -6,10 +6,12 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
 use super::DISK_BYTES;
 use super::view::{DEVICES, LANGUAGES, SHARED_MEMORY, SOURCES, SYSTEM, View};
+use crate::ipc::QUEUES;
 
 /// The folder that programs work in.
 pub const WORK: &str = "/work";
@@ -102,6 +104,12 @@ pub fn build(sources: &[Source], writable: &[&str]) -> io::Result<()> {
                 rustix::mount::move_mount(tree, c"", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
             }
         }
+    }
+    // Where message queues can be found and removed; a program may make them without it. Not every kernel has them.
+    let queues = place(Path::new(QUEUES), true)?;
+    match rustix::mount::mount(c"mqueue", queues, c"mqueue", plain | MountFlags::NOEXEC, None) {
+        Ok(()) | Err(Errno::NODEV) => {}
+        Err(error) => return Err(error.into()),
     }
     let proc = place(Path::new("/proc"), true)?;
     rustix::mount::mount(c"proc", proc, c"proc", plain | MountFlags::NOEXEC, None)?;

@@ -156,6 +156,8 @@ pub struct Rules {
     pub network: Network,
     /// Whether a cgroup counts the memory of the run.
     pub counted: bool,
+    /// Whether its ipc namespace is its own.
+    pub own_ipc: bool,
 }
 
 /// The filters of a run; each is applied on top of the others. `None` on an architecture that the compiler of filters
@@ -177,7 +179,9 @@ pub fn filters(rules: Rules) -> io::Result<Option<Vec<BpfProgram>>> {
         });
         refused.insert(libc::SYS_setsockopt, larger.into_iter().collect::<io::Result<_>>()?);
     }
-    let mut missing = always(&[MISSING, uncounted].concat());
+    // Message queues outlive their process, and in a namespace of the machine's nobody knows whose they are.
+    let lasting: &[i64] = if rules.own_ipc { &[] } else { &[libc::SYS_mq_open] };
+    let mut missing = always(&[MISSING, uncounted, lasting].concat());
     if !rules.counted {
         // What children share and none has mapped any more is not seen in any of them, and huge pages in none.
         let hidden = [libc::MAP_SHARED | libc::MAP_ANONYMOUS, libc::MAP_HUGETLB].map(|flags| {
@@ -323,7 +327,7 @@ mod tests {
     fn the_filters_compile_for_every_network() {
         for network in [Network::None, Network::Loopback, Network::Egress] {
             for counted in [false, true] {
-                let filters = filters(Rules { network, counted }).expect("they compile");
+                let filters = filters(Rules { network, counted, own_ipc: counted }).expect("they compile");
                 assert_eq!(filters.expect("the tests run on a known architecture").len(), 3);
             }
         }

@@ -28,7 +28,7 @@ pub enum Place {
 }
 
 /// Keys that a case may have.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "attack",
     "expect",
     "expect-counted",
@@ -41,6 +41,7 @@ const KEYS: [&str; 14] = [
     "args",
     "env",
     "compileArgs",
+    "cases",
     "places",
     "note",
 ];
@@ -120,6 +121,11 @@ impl Case {
 
     pub fn stdin(&self) -> String {
         self.json("stdin")
+    }
+
+    /// What the program reads in each of its cases, where it is run for some.
+    pub fn cases(&self) -> Vec<String> {
+        self.json("cases")
     }
 
     pub fn args(&self) -> Vec<String> {

@@ -98,7 +98,9 @@ impl Scenario {
     /// The `CodeRun`, once its status is as wanted.
     pub async fn when(&self, name: &str, what: &str, wanted: impl Fn(&CodeRunStatus) -> bool) -> CodeRun {
         let there = |run: Option<&CodeRun>| run.is_none_or(|run| run.status.as_ref().is_some_and(&wanted));
-        let run = within(&format!("{what} of coderun {name}"), await_condition(self.runs(), name, there)).await;
+        // A CodeRun is large for what tests hold on their stacks.
+        let wait = Box::pin(await_condition(self.runs(), name, there));
+        let run = within(&format!("{what} of coderun {name}"), wait).await;
         match run {
             Ok(Some(run)) => run,
             Ok(None) => panic!("coderun {name} was deleted before {what} of it"),

@@ -1,5 +1,7 @@
 //! HTTP to pods of the release, through the API server's port-forward.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -10,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 use crate::cluster::{FRONT_DOOR, RELEASE_NAMESPACE, is_ready, pods_with};
 
@@ -44,8 +47,36 @@ pub async fn post(client: &Client, path: &str, body: &Value) -> Answer {
     ask_front_door(client, request.expect("the request is well formed")).await
 }
 
-/// Asks the front door as its Service would: on the target of port 80, of a ready pod that the Service selects.
+/// Asks the front door.
 pub async fn ask_front_door(client: &Client, request: Request<String>) -> Answer {
+    let (pod, port) = front_door(client).await;
+    ask_pod(client, &pod, port, request).await
+}
+
+/// Makes the front door answer at an address of this machine, each connection by a port-forward of its own.
+pub async fn open_front_door(client: &Client) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    let client = client.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut connection, _) = listener.accept().await.expect("connections can be accepted");
+            let client = client.clone();
+            tokio::spawn(async move {
+                let (pod, port) = front_door(&client).await;
+                let pods: Api<Pod> = Api::namespaced(client, RELEASE_NAMESPACE);
+                let mut forwarder = pods.portforward(&pod.name_any(), &[port]).await.expect("a port can be forwarded");
+                let mut stream = forwarder.take_stream(port).expect("the port has a stream");
+                // Either side may go away whenever it likes.
+                let _ = tokio::io::copy_bidirectional(&mut connection, &mut stream).await;
+            });
+        }
+    });
+    address
+}
+
+/// Where its Service would lead: to the target of port 80, of a ready pod that the Service selects.
+async fn front_door(client: &Client) -> (Pod, u16) {
     let services: Api<Service> = Api::namespaced(client.clone(), RELEASE_NAMESPACE);
     let service = services.get(FRONT_DOOR).await.expect("the release has a service locus-api");
     let spec = service.spec.expect("a service has a spec");
@@ -57,7 +88,8 @@ pub async fn ask_front_door(client: &Client, request: Request<String>) -> Answer
         IntOrString::Int(port) => port,
         IntOrString::String(name) => named_port(&pod, &name),
     };
-    ask_pod(client, &pod, u16::try_from(port).expect("a port"), request).await
+    let port = u16::try_from(port).expect("a port");
+    (pod, port)
 }
 
 fn named_port(pod: &Pod, name: &str) -> i32 {

@@ -41,7 +41,11 @@ fn wrong_specs() -> Vec<(Value, &'static str)> {
     let language = "language is an id such as python";
     let file_name = "a file name is a relative path such as lib/util.py";
     let memory = "memory is written as digits with an optional suffix";
-    let together = "code, stdin and files hold at most 524288 characters together";
+    let together = "code, stdin, files and tests hold at most 524288 characters together";
+    let output_file = "an output file is a relative name or glob such as out/*.png";
+    let tolerance = "tolerance goes with the checker float";
+    let one_test = |test: Value| code(json!({"tests": [test]}));
+    let beside_tests = |more: Value| with(one_test(json!({})), more);
     vec![
         (json!({"language": "python"}), code_or_files),
         (json!({"language": "python", "code": null, "files": null}), code_or_files),
@@ -105,6 +109,31 @@ fn wrong_specs() -> Vec<(Value, &'static str)> {
         (code(json!({"ttlSecondsAfterFinished": 31_536_001})), "less than or equal to"),
         (files(json!([{"name": "a", "content": text(262_144)}, {"name": "b", "content": text(262_145)}])), together),
         (with(files(json!([{"name": "a", "content": text(524_288)}])), json!({"stdin": "x"})), together),
+        (code(json!({"interactive": "yes"})), "spec.interactive"),
+        (code(json!({"outputFiles": "a"})), "spec.outputFiles"),
+        (code(json!({"outputFiles": list(17, json!("a"))})), "spec.outputFiles: Too many"),
+        (code(json!({"outputFiles": [""]})), "spec.outputFiles[0]"),
+        (code(json!({"outputFiles": [text(256)]})), "spec.outputFiles[0]: Too long"),
+        (code(json!({"outputFiles": ["/etc/*"]})), output_file),
+        (code(json!({"outputFiles": ["a", "../*"]})), output_file),
+        (code(json!({"outputFiles": ["a//b"]})), output_file),
+        (code(json!({"tests": []})), "spec.tests"),
+        (code(json!({"tests": list(101, json!({}))})), "spec.tests: Too many"),
+        (one_test(json!({"name": text(129)})), "spec.tests[0].name: Too long"),
+        (one_test(json!({"stdin": text(262_145)})), "spec.tests[0].stdin: Too long"),
+        (one_test(json!({"expectedStdout": text(262_145)})), "spec.tests[0].expectedStdout: Too long"),
+        (one_test(json!({"args": list(129, json!(""))})), "spec.tests[0].args: Too many"),
+        (one_test(json!({"args": [text(4097)]})), "spec.tests[0].args[0]: Too long"),
+        (one_test(json!({"checker": "regex"})), "Unsupported value: \"regex\""),
+        (one_test(json!({"tolerance": 0.1})), tolerance),
+        (one_test(json!({"tolerance": 0.1, "checker": "tokens"})), tolerance),
+        (one_test(json!({"tolerance": -0.1, "checker": "float"})), "greater than or equal to 0"),
+        (one_test(json!({"tolerance": 1.1, "checker": "float"})), "less than or equal to 1"),
+        (one_test(json!({"expected": "1"})), "unknown field \"spec.tests[0].expected\""),
+        (beside_tests(json!({"stdin": "x"})), "a run with tests has no stdin of its own: give it in each test"),
+        (beside_tests(json!({"interactive": true})), "a run with tests has no interactive of its own"),
+        (beside_tests(json!({"outputFiles": ["a"]})), "a run with tests has no outputFiles of its own"),
+        (code(json!({"tests": list(3, json!({"stdin": text(87_382), "expectedStdout": text(87_382)}))})), together),
         (code(json!({"cod": "print(1)"})), "unknown field \"spec.cod\""),
         (limit("timeout", json!(5)), "unknown field \"spec.limits.timeout\""),
         (files(json!([{"name": "a", "content": "", "mode": 420}])), "unknown field \"spec.files[0].mode\""),
@@ -135,6 +164,14 @@ async fn a_spec_at_its_bounds_is_accepted() {
             "limits": {"timeoutSeconds": 1, "cpuSeconds": 86400, "memory": "1", "outputBytes": 16_777_216,
                 "processes": 1, "fileBytes": 0}}),
         json!({"language": "python", "code": "", "limits": {"memory": "64M", "fileBytes": 2_147_483_647}}),
+        json!({"language": "python", "code": "", "interactive": true, "stdin": "x", "outputFiles": vec![text(255); 16]}),
+        json!({"language": "python", "code": "", "outputFiles": ["out/**/*.csv", "..a/.b"]}),
+        json!({"language": "python", "code": "", "interactive": false, "stdin": "", "outputFiles": [], "args": ["a"],
+            "tests": vec![json!({"name": text(128), "stdin": text(2600), "expectedStdout": text(2600)}); 100]}),
+        json!({"language": "python", "code": "", "stdin": null, "interactive": null, "outputFiles": null, "tests": [
+            {"args": vec![text(4096); 32], "checker": "float", "tolerance": 1},
+            {"args": [], "checker": "float", "tolerance": 0.5}, {"checker": "exact"}, {"checker": "trimmed"},
+            {"checker": "tokens", "name": null, "stdin": null, "expectedStdout": null, "tolerance": null}]}),
     ] {
         let answer = submit(&scenario, &spec).await;
         assert!(answer.is_ok(), "{}: {}", head(&spec.to_string()), head(&answer.unwrap_err()));
@@ -152,11 +189,15 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         "env": [{"name": "A", "value": "b"}],
         "compileArgs": ["-O2"],
         "limits": {"timeoutSeconds": 5, "memory": "64Mi"},
+        "interactive": true,
+        "outputFiles": ["a"],
         "ttlSecondsAfterFinished": 600
     });
     scenario.create("full", full.clone()).await;
     scenario.create("bare", json!({"language": NOBODYS, "code": "print(1)"})).await;
     scenario.create("files", json!({"language": NOBODYS, "files": [{"name": "a", "content": "b"}]})).await;
+    let tests = json!([{"expectedStdout": "1"}]);
+    scenario.create("tests", json!({"language": NOBODYS, "code": "print(1)", "tests": tests})).await;
 
     let mut changes = vec![
         ("full", json!({"language": "python"})),
@@ -181,8 +222,18 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         ("full", json!({"ttlSecondsAfterFinished": 601})),
         ("full", json!({"ttlSecondsAfterFinished": 0})),
         ("full", json!({"stdin": "out", "cancelRequested": true})),
+        ("full", json!({"interactive": false})),
+        ("full", json!({"outputFiles": ["b"]})),
+        ("full", json!({"outputFiles": []})),
+        ("tests", json!({"tests": null})),
+        ("tests", json!({"tests": [{"expectedStdout": "2"}]})),
+        ("tests", json!({"tests": [{"expectedStdout": "1", "checker": "exact"}]})),
+        ("tests", json!({"tests": [{"expectedStdout": "1"}, {}]})),
+        ("bare", json!({"tests": [{"expectedStdout": "1"}]})),
     ];
-    for field in ["stdin", "args", "env", "compileArgs", "limits", "ttlSecondsAfterFinished"] {
+    for field in
+        ["stdin", "args", "env", "compileArgs", "limits", "ttlSecondsAfterFinished", "interactive", "outputFiles"]
+    {
         changes.push(("full", json!({field: null})));
         changes.push(("bare", json!({field: full[field]})));
     }

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
-use locus_api::{CodeRun, Phase, labels};
+use locus_api::{CodeRun, FileEncoding, Phase, labels};
 use locus_core::Outcome;
 use locus_e2e::pods::{PodsSeen, pod_gone, pod_of};
 use locus_e2e::scenario::{condition, ended, status};
@@ -87,6 +87,93 @@ async fn a_program_of_several_files_imports_them_and_reads_binary_ones() {
     ]);
     let run = scenario.run("files", json!({"language": "python@3", "files": files})).await;
     assert_eq!(ended(&run, Outcome::Completed).stdout.as_deref(), Some("42\nb'\\x00\\xff\\n'\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_run_for_each_test_and_each_is_told_with_what_it_did() {
+    let scenario = Scenario::new("tests").await;
+    let code = "import sys, time\n\
+                word = sys.stdin.read()\n\
+                if word == 'late': time.sleep(60)\n\
+                if word == 'break': sys.exit('broken')\n\
+                print(word.upper(), *sys.argv[1:])";
+    let tests = json!([
+        {"name": "right", "stdin": "a", "expectedStdout": "A x"},
+        {"stdin": "b", "expectedStdout": "C x"},
+        {"name": "broken", "stdin": "break"},
+        {"name": "late", "stdin": "late", "expectedStdout": "LATE"},
+        {"name": "own arguments", "stdin": "c", "args": ["1.0000001"], "expectedStdout": "C 1", "checker": "float"},
+        {"name": "to the byte", "stdin": "d", "expectedStdout": "D x", "checker": "exact"}
+    ]);
+    let limits = json!({"timeoutSeconds": 2});
+    let spec = json!({"language": "python", "code": code, "args": ["x"], "tests": tests, "limits": limits});
+    let run = scenario.run("tests", spec).await;
+    let status = ended(&run, Outcome::TestsFailed);
+    assert_eq!(status.error.as_deref(), Some("2 of 6 tests passed"));
+    let judged = status.tests.as_ref().expect("it tells of its tests");
+    assert_eq!((judged.passed, judged.total), (2, 6));
+    let told = judged.cases.iter().map(|case| (case.verdict.as_str(), case.outcome.as_deref()));
+    let expected = [
+        ("Passed", Some("Completed")),
+        ("WrongOutput", Some("Completed")),
+        ("Failed", Some("NonZeroExit")),
+        ("Failed", Some("TimedOut")),
+        ("Passed", Some("Completed")),
+        ("WrongOutput", Some("Completed")),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let [right, wrong, broken, late, ..] = judged.cases.as_slice() else { panic!("there are six") };
+    assert_eq!((right.name.as_deref(), right.stdout.as_deref()), (Some("right"), Some("A x\n")));
+    assert_eq!((wrong.name.as_deref(), wrong.stdout.as_deref()), (None, Some("B x\n")));
+    assert_eq!((broken.exit_code, broken.stderr.as_deref()), (Some(1), Some("broken\n")));
+    assert!(late.error.as_ref().is_some_and(|error| !error.is_empty()), "{late:?}");
+    assert!(late.usage.as_ref().is_some_and(|usage| usage.wall_seconds >= 2.0), "{late:?}");
+    assert!(status.stdout.as_deref().unwrap_or_default().is_empty(), "what it writes is that of its tests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_passes_all_its_tests_completes_and_no_case_sees_files_of_another() {
+    let scenario = Scenario::new("passes").await;
+    let code = "import os\nprint(os.path.exists('left'))\nopen('left', 'w').close()";
+    let tests = json!([{"expectedStdout": "False"}, {"expectedStdout": "False"}, {}]);
+    let run = scenario.run("passes", json!({"language": "python", "code": code, "tests": tests})).await;
+    let tests = ended(&run, Outcome::Completed).tests.as_ref().expect("it tells of its tests");
+    assert_eq!((tests.passed, tests.total), (3, 3), "{tests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_can_not_be_compiled_runs_none_of_its_tests() {
+    let scenario = Scenario::new("uncompiled").await;
+    let tests = json!([{"name": "one", "expectedStdout": ""}, {}]);
+    let run = scenario.run("uncompiled", json!({"language": "c", "code": "int main(", "tests": tests})).await;
+    let tests = ended(&run, Outcome::CompileFailed).tests.as_ref().expect("it tells of its tests");
+    assert_eq!((tests.passed, tests.total), (0, 2));
+    assert!(tests.cases.iter().all(|case| case.verdict == "NotRun" && case.outcome.is_none()), "{tests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_a_program_leaves_are_returned_and_the_others_told_of() {
+    let scenario = Scenario::new("output-files").await;
+    let code = "import os\n\
+                os.makedirs('out/deep')\n\
+                open('out/bytes.bin', 'wb').write(bytes(range(256)))\n\
+                open('out/deep/text.csv', 'w').write('é,1\\n')\n\
+                open('secret.txt', 'w').write('not asked for')\n\
+                os.symlink('/etc/passwd', 'out/link.bin')";
+    let names = ["out/*.bin", "out/**/*.csv", "missing.txt", "out/link.bin"];
+    let run = scenario.run("files", json!({"language": "python", "code": code, "outputFiles": names})).await;
+    let status = ended(&run, Outcome::Completed);
+    let mut files: Vec<_> = status.files.iter().collect();
+    files.sort_by_key(|file| &file.name);
+    let [bytes, text] = files[..] else { panic!("two files are returned: {files:?}") };
+    let content: Vec<u8> = (0..=255).collect();
+    assert_eq!((bytes.name.as_str(), &bytes.content), ("out/bytes.bin", &STANDARD.encode(content)));
+    assert_eq!(bytes.encoding, Some(FileEncoding::Base64));
+    assert_eq!((text.name.as_str(), text.content.as_str(), text.encoding), ("out/deep/text.csv", "é,1\n", None));
+    let mut left: Vec<_> = status.files_left.iter().map(|file| file.name.as_str()).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["missing.txt", "out/link.bin"], "{:?}", status.files_left);
+    assert!(status.files_left.iter().all(|file| !file.why.is_empty()), "{:?}", status.files_left);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,6 +319,11 @@ async fn output_that_fits_its_limit_but_not_the_object_is_cut_there_and_changes_
     assert!(stdout.len() > 64 << 10 && stdout.bytes().all(|byte| byte == 1), "{} bytes are kept", stdout.len());
     assert!(status.stdout_in_status_truncated);
     assert!(!status.stdout_truncated && !status.stderr_in_status_truncated);
+    // Its runner has it whole, for a while.
+    assert!(status.pod_kept_until > status.completion_time, "{:?}", status.pod_kept_until);
+    let pod = pod_of(&scenario.client, &run).await;
+    assert_eq!(pod.metadata.deletion_timestamp, None, "the pod is kept");
+    pod_gone(&scenario.client, &run).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

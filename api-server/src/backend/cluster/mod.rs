@@ -1,106 +1,166 @@
 //! Programs run as `CodeRun`s on a cluster. Nothing else of the front door knows that there is one.
+//!
+//! Read on in this order: [`order`] says what a run's object is and [`create`] makes it, [`watches`] feed the [`index`] with what
+//! is [`seen`] of it, [`view`] says what that means, and [`runs`] finds it again. [`told`] is what is told of it from its beginning to its end: [`live`] by its
+//! [`runner`] in [`lines`], each event [`once`], and by [`replay`] where no runner can be asked. [`input`] and [`cancel`] are
+//! what a client may do to a run that goes on; [`callbacks`] tell of its end.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use futures::StreamExt as _;
+use anyhow::Context as _;
 use futures::future::BoxFuture;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::runtime::{WatchStreamExt as _, reflector, watcher};
-use kube::{Api, Client};
-use locus_api::{Catalogue, CodeRun, CodeRunSpec, labels};
-use locus_core::{Limits, RunRequest};
-use locus_languages::Language;
-use serde_json::json;
+use futures::stream::BoxStream;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client as KubeClient, Config};
+use locus_core::Run;
+use locus_core::token::TokenSigner;
 
-use crate::backend::{Backend, BackendError, Execution, LanguageInfo};
-use crate::gate::Gate;
-use waiters::Waiters;
+use crate::backend::{Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing};
+use index::{Index, KEPT_MAX};
+use runner::{RUNNER_PORT, Runners};
+use runs::Runs;
+use watches::Languages;
 
-mod status;
-mod waiters;
+mod callbacks;
+mod cancel;
+mod create;
+mod index;
+mod input;
+mod lines;
+mod live;
+mod once;
+mod order;
+mod replay;
+mod runner;
+mod runs;
+mod seen;
+mod told;
+mod view;
+mod watches;
 
-/// A finished `CodeRun` of the front door is of no use to anyone else: it is deleted after this long.
-const TTL_SECONDS: u32 = 60;
-/// How long a run may wait for its turn on the cluster before it is given up.
-const QUEUE_SECONDS: u64 = 600;
-/// How often, and how far apart, a run that nobody waits for is asked to stop.
-const CANCEL_TRIES: u32 = 3;
-const CANCEL_PAUSE: Duration = Duration::from_secs(1);
+pub use callbacks::Callback;
+pub use runner::Route;
+
+/// How a cluster is used.
+#[derive(Clone)]
+pub struct Settings {
+    /// The kubeconfig, where it is not the usual one.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig, where it is not the current one.
+    pub context: Option<String>,
+    /// The namespace of the `CodeRun`s; none for that of the kubeconfig or the service account.
+    pub namespace: Option<String>,
+    /// The namespace of the pods that runs take place in.
+    pub run_namespace: String,
+    /// The most runs of this server that have not ended.
+    pub unfinished: usize,
+    /// What signs the tokens that runners ask for; without it nothing is told live.
+    pub reader_key: Option<TokenSigner>,
+    /// Whether `CodeRun`s count that others have made, with `kubectl apply` say.
+    pub everything: bool,
+    /// What tells of the end of a run that somebody wants to be told of.
+    pub callback: Option<Callback>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            namespace: None,
+            run_namespace: "locus-runs".to_owned(),
+            unfinished: 320,
+            reader_key: None,
+            everything: false,
+            callback: None,
+        }
+    }
+}
 
 /// A cluster.
 pub struct Cluster {
-    runs: Api<CodeRun>,
-    waiters: Arc<Waiters>,
+    runs: Runs,
     languages: Arc<Languages>,
-    gate: Gate,
     watches: [tokio::task::JoinHandle<()>; 2],
 }
-
-/// The languages that the operator serves, once they have been listed. Those that are seen last are good as long as the
-/// watch is broken.
-type Languages = Mutex<Option<Arc<Catalogue>>>;
 
 impl Cluster {
     /// The cluster of the kubeconfig, or the one that this process runs in.
     ///
     /// # Errors
     /// No cluster is configured.
-    pub async fn connect(namespace: Option<String>, gate: Gate) -> anyhow::Result<Self> {
-        let config = kube::Config::infer().await?;
-        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-        Ok(Self::new(Client::try_from(config)?, &namespace, gate))
+    pub async fn connect(settings: Settings) -> anyhow::Result<Self> {
+        let config = config(&settings).await?;
+        let settings = Settings {
+            namespace: Some(settings.namespace.unwrap_or_else(|| config.default_namespace.clone())),
+            ..settings
+        };
+        // The addresses of pods are good in the cluster only.
+        let is_inside = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        let route = if is_inside { Route::Direct { port: RUNNER_PORT } } else { Route::PortForward };
+        if settings.reader_key.is_none() {
+            tracing::warn!(
+                "no key that runners know (--reader-key-file): output is told at the end of a run, not live"
+            );
+        }
+        Ok(Self::new(KubeClient::try_from(config)?, route, settings))
     }
 
-    /// A cluster behind a client; its watches start at once.
+    /// A cluster behind a client, whose runners are reached by this way; its watches start at once.
     #[must_use]
-    pub fn new(client: Client, namespace: &str, gate: Gate) -> Self {
-        let runs = Api::namespaced(client.clone(), namespace);
-        let (waiters, languages) = (Arc::<Waiters>::default(), Arc::<Languages>::default());
+    pub fn new(client: KubeClient, route: Route, settings: Settings) -> Self {
+        let namespace = settings.namespace.as_deref().unwrap_or("default");
+        let pods = Api::namespaced(client.clone(), &settings.run_namespace);
+        let runs = Runs {
+            api: Api::namespaced(client.clone(), namespace),
+            index: Index::new(settings.unfinished, KEPT_MAX),
+            runners: Arc::new(Runners::new(route, pods, settings.reader_key)),
+            everything: settings.everything,
+        };
+        let callbacks = settings.callback.map(|callback| callbacks::Callbacks::new(runs.clone(), callback));
+        let languages = Arc::<Languages>::default();
         let watches = [
-            tokio::spawn(watch(runs.clone(), waiters.clone())),
-            tokio::spawn(watch_languages(Api::all(client), languages.clone())),
+            tokio::spawn(watches::watch_runs(runs.clone(), callbacks)),
+            tokio::spawn(watches::watch_languages(Api::all(client), languages.clone())),
         ];
-        Self { runs, waiters, languages, gate, watches }
+        Self { runs, languages, watches }
     }
 
-    fn catalogue(&self) -> Result<Arc<Catalogue>, BackendError> {
-        let catalogue = self.languages.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        catalogue
-            .ok_or_else(|| BackendError::Unavailable("the cluster's Languages have not been listed yet".to_owned()))
-    }
-
-    async fn run(&self, request: RunRequest) -> Result<Execution, BackendError> {
-        let catalogue = self.catalogue()?;
+    /// Refuses what could only fail, and what could be no run at all.
+    fn check(&self, order: &Order) -> Result<(), BackendError> {
+        let catalogue = self.languages.catalogue()?;
+        let request = &order.request;
         let served =
             catalogue.find(&request.language).map_err(|error| BackendError::UnknownLanguage(error.to_string()))?;
-        let language = &served.language;
-        request.sources(&language.file_name).map_err(|error| BackendError::InvalidRequest(error.to_string()))?;
-        let patience = patience(language, &request);
-        let _admission = self.gate.enter().await?;
-
-        let run = code_run(request);
-        let name = run.metadata.name.clone().unwrap_or_default();
-        let mut waiting = self.waiters.register(&name);
-        let mut abandoned = CancelOnDrop { runs: self.runs.clone(), name, armed: true };
-        if let Err(error) = self.runs.create(&PostParams::default(), &run).await {
-            // A refusal leaves nothing behind; after any other error the CodeRun may exist.
-            abandoned.armed = !matches!(error, kube::Error::Api(_));
-            return Err(status::refusal(&error));
-        }
-        waiting.created();
-        let ended = tokio::time::timeout(patience, waiting.ended())
-            .await
-            .map_err(|_| BackendError::NoResult { seconds: patience.as_secs() })?;
-        abandoned.armed = false;
-        let gone = || BackendError::Unavailable("the run was deleted before its result was read".to_owned());
-        status::execution(*ended.ok_or_else(gone)?)
+        let checked = request.sources(&served.language.file_name);
+        checked.map(drop).map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
+}
+
+/// Reads the key that signs this server's tokens for runners.
+///
+/// # Errors
+/// When there is none in the file.
+pub fn read_key(path: &Path) -> anyhow::Result<TokenSigner> {
+    let context = || format!("reader key {}", path.display());
+    let pem = std::fs::read_to_string(path).with_context(context)?;
+    TokenSigner::from_pem(&pem).with_context(context)
+}
+
+/// How the cluster is reached.
+async fn config(settings: &Settings) -> anyhow::Result<Config> {
+    if settings.kubeconfig.is_none() && settings.context.is_none() {
+        return Ok(Config::infer().await?);
+    }
+    let kubeconfig = settings.kubeconfig.as_ref().map_or_else(Kubeconfig::read, Kubeconfig::read_from)?;
+    let options = KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
+    Ok(Config::from_custom_kubeconfig(kubeconfig, &options).await?)
 }
 
 impl Backend for Cluster {
     fn languages(&self) -> Vec<LanguageInfo> {
-        let catalogue = self.catalogue().unwrap_or_default();
+        let catalogue = self.languages.catalogue().unwrap_or_default();
         let mut languages: Vec<_> = catalogue.served().iter().map(|served| &served.language).collect();
         languages.sort_by(|one, other| {
             (&one.id, !one.default, &one.version).cmp(&(&other.id, !other.default, &other.version))
@@ -108,17 +168,72 @@ impl Backend for Cluster {
         languages.into_iter().map(LanguageInfo::from).collect()
     }
 
-    fn execute(&self, request: RunRequest) -> BoxFuture<'_, Result<Execution, BackendError>> {
-        Box::pin(self.run(request))
+    fn create(&self, order: Order) -> BoxFuture<'_, Result<Taken, BackendError>> {
+        Box::pin(async {
+            self.check(&order)?;
+            create::take(&self.runs, order).await
+        })
+    }
+
+    fn get<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async { Ok(self.runs.whole(&self.runs.read(client, id).await?).await) })
+    }
+
+    fn wait<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async {
+            let (mut follower, _) = self.runs.follow(client, id).await?;
+            let ended = follower.until(|seen| seen.summary.is_over()).await;
+            let gone = || BackendError::Unavailable("the run was deleted before its result was read".to_owned());
+            self.runs.ended(client, &*ended.ok_or_else(gone)?).await
+        })
+    }
+
+    fn list<'a>(&'a self, client: &'a Client, query: &'a Query) -> BoxFuture<'a, Result<Page, BackendError>> {
+        Box::pin(async {
+            let all = self.runs.index.all()?.into_iter();
+            let shown = all.filter(|seen| self.runs.shows(client, seen.is_own, seen.client.as_ref()));
+            listing::page(shown.map(|seen| seen.summary.clone()), query)
+        })
+    }
+
+    fn watch<'a>(
+        &'a self,
+        client: &'a Client,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Told>, BackendError>> {
+        Box::pin(told::stream(self.runs.clone(), client, id))
+    }
+
+    fn cancel<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async {
+            let run = self.runs.read(client, id).await?;
+            if view::summary(&run).is_over() {
+                return Ok(self.runs.whole(&run).await);
+            }
+            match cancel::cancel(&self.runs.api, id).await {
+                Ok(run) => Ok(view::run(&run)),
+                Err(kube::Error::Api(status)) if status.is_not_found() => Err(BackendError::NotFound(id.to_owned())),
+                Err(error) => Err(view::refusal(&error)),
+            }
+        })
+    }
+
+    fn stdin<'a>(&'a self, client: &'a Client, id: &'a str, input: Input) -> BoxFuture<'a, Result<u64, BackendError>> {
+        Box::pin(input::write(&self.runs, client, id, input))
     }
 
     fn ready(&self) -> Result<(), BackendError> {
-        self.catalogue()?;
-        if self.waiters.is_synced() {
+        self.languages.catalogue()?;
+        if self.runs.index.is_synced() {
             Ok(())
         } else {
             Err(BackendError::Unavailable("the cluster's CodeRuns can't be watched".to_owned()))
         }
+    }
+
+    /// The runs live on in the cluster.
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
     }
 
     fn name(&self) -> &'static str {
@@ -129,105 +244,5 @@ impl Backend for Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.watches.iter().for_each(tokio::task::JoinHandle::abort);
-    }
-}
-
-fn code_run(request: RunRequest) -> CodeRun {
-    let spec = CodeRunSpec { ttl_seconds_after_finished: Some(TTL_SECONDS), ..CodeRunSpec::from(request) };
-    let mut run = CodeRun::new(&format!("run-{}", uuid::Uuid::new_v4()), spec);
-    run.metadata.labels = Some([(labels::FRONT_DOOR.to_owned(), "true".to_owned())].into());
-    run
-}
-
-/// How long a request waits for its run: its time limit, once for each step, and the wait for its turn.
-fn patience(language: &Language, request: &RunRequest) -> Duration {
-    let default = Limits::clamp(language.limits, Limits::DEFAULT, Limits::MAXIMUM);
-    let limits = Limits::clamp(request.limits, default, Limits::MAXIMUM);
-    let steps = if language.compile.is_some() { 2 } else { 1 };
-    Duration::from_secs(steps * u64::from(limits.timeout_seconds) + QUEUE_SECONDS)
-}
-
-async fn watch(runs: Api<CodeRun>, waiters: Arc<Waiters>) {
-    let own = watcher::Config::default().labels(&format!("{}=true", labels::FRONT_DOOR));
-    let mut events = std::pin::pin!(watcher(runs, own).default_backoff());
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => waiters.observe(event),
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the watch on CodeRuns broke");
-                waiters.watch_failed();
-            }
-        }
-    }
-}
-
-async fn watch_languages(languages: Api<locus_api::Language>, known: Arc<Languages>) {
-    let (store, writer) = reflector::store();
-    let events = watcher(languages, watcher::Config::default()).default_backoff().reflect(writer);
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) => {
-                let catalogue = Catalogue::of(store.state().iter().map(AsRef::as_ref));
-                *known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(catalogue));
-            }
-            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the watch on Languages broke");
-            }
-        }
-    }
-}
-
-/// Asks the cluster to stop a run when its client goes away.
-struct CancelOnDrop {
-    runs: Api<CodeRun>,
-    name: String,
-    armed: bool,
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if !self.armed {
-            return;
-        }
-        let (runs, name) = (self.runs.clone(), std::mem::take(&mut self.name));
-        runtime.spawn(async move {
-            let cancel = Patch::Merge(json!({ "spec": { "cancelRequested": true } }));
-            for _ in 0..CANCEL_TRIES {
-                // The creation may still be on its way, so that "not found" is no reason to give up.
-                if runs.patch(&name, &PatchParams::default(), &cancel).await.is_ok() {
-                    return;
-                }
-                tokio::time::sleep(CANCEL_PAUSE).await;
-            }
-            tracing::warn!(coderun.name = name, "a run that nobody waits for could not be cancelled");
-        });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use locus_core::{LimitsRequest, RunRequest};
-
-    use super::{code_run, patience};
-
-    #[test]
-    fn a_code_run_is_marked_as_the_front_doors_own() {
-        let run = code_run(RunRequest { language: "python".into(), code: Some(String::new()), ..Default::default() });
-        assert!(run.metadata.name.is_some_and(|name| name.starts_with("run-") && name.len() == 40));
-        assert_eq!(run.metadata.labels.expect("labels")["locus.dev/front-door"], "true");
-        assert_eq!(run.spec.ttl_seconds_after_finished, Some(60));
-    }
-
-    #[test]
-    fn a_request_waits_for_its_time_limit_and_its_turn() {
-        let limits = LimitsRequest { timeout_seconds: Some(9000), ..LimitsRequest::default() };
-        let request = RunRequest { limits, ..RunRequest::default() };
-        let python = locus_languages::find(locus_languages::all(), "python").expect("it is known");
-        assert_eq!(patience(python, &request), Duration::from_secs(300 + 600));
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::kept::Kept;
 use super::store::Store;
+use crate::callback::Callbacks;
 use crate::gate::Place;
 
 /// What takes one run to its end.
@@ -18,12 +19,14 @@ pub struct Driver {
     pub launcher: Arc<Launcher>,
     pub store: Arc<Store>,
     pub going: Gone,
+    /// Whom to tell of the end, and how.
+    pub call: Option<(Arc<Callbacks>, String)>,
 }
 
 impl Driver {
     /// Takes it there.
     pub async fn run(self) {
-        let Self { kept, place, assignment, launcher, store, going } = self;
+        let Self { kept, place, assignment, launcher, store, going, call } = self;
         // What is left of the runner is cleared away when its end has been told.
         let (result, rest) = tokio::select! {
             biased;
@@ -34,6 +37,9 @@ impl Driver {
             }
         };
         kept.end(result);
+        if let Some((callbacks, url)) = call {
+            tokio::spawn(callbacks.deliver(url, kept.whole()));
+        }
         store.ended(&kept);
         drop((rest, going));
     }

@@ -12,6 +12,7 @@ use locus_runner::sandbox::SandboxReport;
 use locus_runner::toolchain::{Survey, Toolchain};
 
 use crate::backend::{Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing};
+use crate::callback::Callbacks;
 use crate::gate::Gate;
 use drive::{Driver, Going};
 use kept::{Kept, now};
@@ -31,19 +32,33 @@ pub struct Embedded {
     gate: Gate,
     store: Arc<Store>,
     going: Going,
+    callbacks: Option<Arc<Callbacks>>,
 }
 
 impl Embedded {
     /// This machine with the languages that are found on it.
     #[must_use]
     pub fn new(survey: Survey, launcher: Launcher, gate: Gate) -> Self {
-        Self { survey, launcher: Arc::new(launcher), gate, store: Arc::default(), going: Going::default() }
+        Self {
+            survey,
+            launcher: Arc::new(launcher),
+            gate,
+            store: Arc::default(),
+            going: Going::default(),
+            callbacks: None,
+        }
     }
 
     /// The same machine that keeps other runs after their end.
     #[must_use]
     pub fn keeping(self, bounds: Bounds) -> Self {
         Self { store: Arc::new(Store::new(bounds)), ..self }
+    }
+
+    /// The same machine that tells the callbacks of runs of their ends.
+    #[must_use]
+    pub fn calling(self, callbacks: Arc<Callbacks>) -> Self {
+        Self { callbacks: Some(callbacks), ..self }
     }
 
     /// What stands around a program here.
@@ -68,12 +83,13 @@ impl Embedded {
             limits: Some(assignment.limits),
             ..Run::default()
         };
+        let call = self.callbacks.clone().zip(order.request.callback.clone());
         let mut driver = None;
         let (kept, is_new) = self.store.insert(&id, || {
             let place = self.gate.place()?;
             let kept = Arc::new(Kept::new(run, order));
             let (launcher, store, going) = (self.launcher.clone(), self.store.clone(), self.going.enter());
-            driver = Some(Driver { kept: kept.clone(), place, assignment, launcher, store, going });
+            driver = Some(Driver { kept: kept.clone(), place, assignment, launcher, store, going, call });
             Ok(kept)
         })?;
         if kept.digest != digest {

@@ -1,0 +1,111 @@
+//! Who asks, and whether they may now: API keys where there are some, and a rate for each client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::answer::Problem;
+use crate::app::App;
+use crate::backend::{BackendError, Client};
+use crate::keys::{Key, Keys, Running};
+use crate::rate::{self, Asker, Rate};
+
+/// What the server knows of its clients.
+#[derive(Debug)]
+pub struct Clients {
+    keys: Option<Arc<Keys>>,
+    rate: Rate,
+}
+
+impl Default for Clients {
+    /// Anybody, as often as they like.
+    fn default() -> Self {
+        Self { keys: None, rate: Rate::new(None, Vec::new()) }
+    }
+}
+
+impl Clients {
+    /// Those with a key, or anybody where there are no keys.
+    #[must_use]
+    pub fn new(keys: Option<Arc<Keys>>, rate: Rate) -> Self {
+        Self { keys, rate }
+    }
+
+    /// Counts one more run of a client, if there may be one.
+    ///
+    /// # Errors
+    /// [`BackendError::TooManyRuns`].
+    pub fn run(&self, client: &Client) -> Result<Option<Running>, BackendError> {
+        let (Some(keys), Some(name)) = (&self.keys, client) else { return Ok(None) };
+        // A key that was taken away since may still end what it began.
+        let Some(key) = keys.named(name) else { return Ok(None) };
+        key.run().map(Some).ok_or(BackendError::TooManyRuns { most: key.concurrent_runs.map_or(u32::MAX, Into::into) })
+    }
+
+    fn admit(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Result<Client, Problem> {
+        let Some(keys) = &self.keys else {
+            self.rate.ask(&self.rate.asker(peer, headers)).map_err(too_often)?;
+            return Ok(None);
+        };
+        match bearer(headers).map(|key| keys.find(key)) {
+            Some(Some(key)) => {
+                self.ask(&key).map_err(too_often)?;
+                Ok(Some(key.name.clone()))
+            }
+            refused => {
+                // Whoever guesses has a rate as well.
+                self.rate.ask(&self.rate.asker(peer, headers)).map_err(too_often)?;
+                Err(unauthorized(refused.is_some()))
+            }
+        }
+    }
+
+    fn ask(&self, key: &Key) -> Result<(), u32> {
+        match &key.rate {
+            Some(rate) => rate::ask(rate),
+            None => self.rate.ask(&Asker::Key(key.name.clone())),
+        }
+    }
+}
+
+/// Lets those through that may ask now, and tells the handlers who they are.
+pub async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    match app.clients.admit(peer, request.headers()) {
+        Ok(client) => {
+            request.extensions_mut().insert::<Client>(client);
+            next.run(request).await
+        }
+        Err(problem) => {
+            let is_execute = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == "/execute");
+            if is_execute { problem.as_output() } else { problem.into_response() }
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+fn unauthorized(has_key: bool) -> Problem {
+    let (message, challenge) = if has_key {
+        (
+            "this API key is not known here: it was mistyped, or taken away",
+            "Bearer realm=\"locus\", error=\"invalid_token\"",
+        )
+    } else {
+        ("this server asks for an API key: send the header Authorization: Bearer <key>", "Bearer realm=\"locus\"")
+    };
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "Unauthorized", message);
+    problem.with(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+fn too_often(seconds: u32) -> Problem {
+    let message = format!("you ask too often: try again in {seconds} s");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "RateLimited", message).with(header::RETRY_AFTER, seconds)
+}

@@ -1,0 +1,5 @@
+//! `locus`.
+
+fn main() -> std::process::ExitCode {
+    locus_cli::main(false)
+}
