@@ -1,6 +1,6 @@
 // The page at `/embed`: one program in a frame of somebody else's page. It runs when Run is pressed in it, never by itself.
 
-import { type Language, languages as askLanguages } from "./api";
+import { type Language, Problem, languages as askLanguages } from "./api";
 import { askKey, listenForCrosses } from "./asking";
 import { element } from "./dom";
 import { Editor } from "./editor";
@@ -50,7 +50,11 @@ function showRunning(): void {
 }
 
 async function load(): Promise<void> {
-  const languages = await askLanguages();
+  const languages = await askLanguages().catch(async (failure: unknown) => {
+    const wantsKey = failure instanceof Problem && failure.status === 401;
+    if (!wantsKey || !(await askKey())) throw failure;
+    return await askLanguages();
+  });
   const asked = new URLSearchParams(location.search).get("language") ?? undefined;
   const sent = await projectIn(location.hash);
   const name = sent === undefined || sent.language === "" ? (asked ?? "python") : sent.language;

@@ -250,6 +250,7 @@ async function loadLanguages(): Promise<void> {
   try {
     languages = await askLanguages();
   } catch (failure) {
+    if (failure instanceof Problem && failure.status === 401 && (await askKey())) return await loadLanguages();
     result.say("Not ready", "bad");
     result.fail(`The languages can’t be loaded: ${failure instanceof Error ? failure.message : String(failure)}`);
     return;

@@ -139,6 +139,19 @@ test("a server with keys asks for one, and keeps it in the tab", async () => {
   await visit.end({ mayComplain: true });
 });
 
+test("a server that shows not even its languages without a key asks at once", async () => {
+  const listed = (route) =>
+    route.request().headers().authorization === "Bearer right"
+      ? route.fulfill(json(many()))
+      : route.fulfill(json({ reason: "Unauthorized", message: "a key is needed", requestId: "1" }, 401));
+  const visit = await Visit.begin(browser, server.url, { routes: { "**/api/v1/languages": listed }, serviceWorkers: "block", waits: false });
+  await visit.page.waitForSelector("#key-dialog[open]");
+  await visit.page.fill("#key", "right");
+  await visit.page.keyboard.press("Enter");
+  await visit.ready();
+  await visit.end({ mayComplain: true });
+});
+
 test("somebody who gives no key is told why nothing runs", async () => {
   const refuse = (route) => route.fulfill(json({ reason: "Unauthorized", message: "a key is needed", requestId: "1" }, 401));
   const visit = await Visit.begin(browser, server.url, { routes: { "**/api/v1/runs": refuse }, serviceWorkers: "block" });

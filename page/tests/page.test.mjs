@@ -283,16 +283,6 @@ for (const [what, code] of [
   });
 }
 
-visits("a run does not go on for somebody who has left", async (visit, page) => {
-  await visit.type("import time\nprint('on', flush=True)\ntime.sleep(25)");
-  await page.click("#run");
-  await visit.shows("on");
-  await page.goto("about:blank");
-  const newest = async () => (await (await fetch(`${server.url}/api/v1/runs?limit=1`)).json()).runs[0];
-  for (let turn = 0; turn < 150 && (await newest()).phase === "Running"; turn += 1) await page.waitForTimeout(200);
-  assert.equal((await newest()).reason, "Cancelled");
-});
-
 visits("it is used by keyboard alone", async (visit, page) => {
   const focused = () => page.evaluate(() => document.activeElement.id);
   await page.locator("#code .cm-content").focus();
