@@ -5,14 +5,13 @@ CLUSTER ?= locus
 # The benchmark on a cluster: latency, writes, burst or finished, each with --help.
 BENCH ?= latency --samples 20
 TARGET := $(shell uname -m)-unknown-linux-musl
-PACKAGES := locus-runner locus-operator locus-api-server locus-cli
-BINARIES := locus-runner locus-operator locus-api-server locus kubectl-locus
+BINARIES := locus-runner locus-operator locus-api-server
 # A language that shares the image of another names it in its file.
 IMAGE_OF = $(or $(shell sed -n 's/^image: //p' languages/$(1)/language.yaml),$(1))
 RUNNERS := $(sort $(foreach language,$(LANGUAGES),$(call IMAGE_OF,$(language))))
 IMAGES := locus/operator:dev locus/api-server:dev $(RUNNERS:%=locus/runner-%:dev)
 
-.PHONY: help run test binaries images base-images languages load kind crds bench clear
+.PHONY: help run test binaries cli images base-images languages load kind crds bench clear
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,11 +22,19 @@ run: ## serve the page and POST /execute on 127.0.0.1:8000, with no cluster
 test: ## every test that this machine can run
 	tests/run
 
-binaries: ## build the static binaries into dist/
+# Static binaries, so that any image and any machine can hold them: packages, and the binaries of them.
+define build
 	rustup target add $(TARGET)
-	CC_$(subst -,_,$(TARGET))=cc cargo build --release --target $(TARGET) $(PACKAGES:%=-p %)
+	CC_$(subst -,_,$(TARGET))=cc cargo build --release --target $(TARGET) $(1:%=-p %)
 	mkdir -p dist
-	cp $(foreach binary,$(BINARIES),$${CARGO_TARGET_DIR:-target}/$(TARGET)/release/$(binary)) dist/
+	cp $(foreach binary,$(2),$${CARGO_TARGET_DIR:-target}/$(TARGET)/release/$(binary)) dist/
+endef
+
+binaries: ## build the static binaries of the images into dist/
+	$(call build,$(BINARIES),$(BINARIES))
+
+cli: ## build the command line into dist/: locus and kubectl-locus
+	$(call build,locus-cli,locus kubectl-locus)
 
 images: binaries base-images $(RUNNERS:%=image-%) ## build the container images: make images LANGUAGES="python c"
 	docker build -q -t locus/operator:dev -f operator/Dockerfile dist

@@ -115,7 +115,7 @@ async fn a_key_that_comes_fifty_times_at_once_is_one_run() {
 #[tokio::test]
 async fn a_run_goes_on_without_its_client_and_is_told_of_to_whoever_asks() {
     let server = Server::start(&[]);
-    let code = "import sys, time; print('hällo'); time.sleep(0.3); sys.stderr.write('wörld'); open('a.png', 'wb').write(bytes(range(256)))";
+    let code = "import sys, time; print('hällo', flush=True); time.sleep(0.3); sys.stderr.write('wörld'); open('a.png', 'wb').write(bytes(range(256)))";
     let request = json!({"language": "python", "code": code, "labels": {"team": "a"}, "outputFiles": ["*.png", "b"]});
     let (id, answer) = create(server.address, "", &request).await;
     assert_eq!((answer.status, answer.json()["phase"] == "Succeeded"), (StatusCode::ACCEPTED, false));
