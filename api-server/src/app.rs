@@ -21,6 +21,7 @@ use crate::callback::Callbacks;
 use crate::clients::{Clients, admit};
 use crate::events::LAST_EVENT_ID;
 use crate::metrics::Metrics;
+use crate::page::Frames;
 use crate::runs::IDEMPOTENCY_KEY;
 use crate::{events, execute, openapi, ops, page, runs, stdin};
 
@@ -96,11 +97,12 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID])
         .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(PREFLIGHT_MAX_AGE);
+    let frames = if app.own_page_only { Frames::OwnPage } else { Frames::Anyone };
     let (routes, document) = documented(&app).split_for_parts();
     // The last layer is the first one that a request meets.
     routes
         .merge(openapi::routes(openapi::finished(document)))
-        .merge(page::routes())
+        .merge(page::routes(frames))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_pages))

@@ -173,7 +173,7 @@ const B: (&str, &str) = ("authorization", "bearer  b");
 #[tokio::test]
 async fn with_keys_runs_are_for_those_who_have_one() {
     let (server, _file) = with_keys("");
-    for path in ["/", "/app.js", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/"] {
+    for path in ["/", "/embed", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/"] {
         assert_eq!(get(server.address, path).await.status, StatusCode::OK, "{path}");
     }
     let program = python("print(1)").to_string();

@@ -1,0 +1,1 @@
+"use strict";(()=>{var t=new URLSearchParams(location.search).get("theme"),e=t;try{e=t??JSON.parse(localStorage.getItem("locus.theme")??"null")}catch{}(e==="light"||e==="dark")&&(document.documentElement.dataset.theme=e);})();
