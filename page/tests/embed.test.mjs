@@ -64,7 +64,7 @@ test("a block of code in another page is run when somebody presses Run, and neve
   assert.equal(await second.locator("#output").textContent(), "ADA\n");
   await page.locator("locus-run").nth(2).scrollIntoViewIfNeeded();
   const third = page.frameLocator("locus-run iframe").nth(2);
-  await third.locator("#language-name", { hasText: "Bash" }).waitFor();
+  await third.locator("#language-name", { hasText: "JavaScript" }).waitFor();
   await page.close();
 });
 
