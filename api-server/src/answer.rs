@@ -89,6 +89,7 @@ pub const fn status(error: &BackendError) -> StatusCode {
         BackendError::NotFound(_) => StatusCode::NOT_FOUND,
         BackendError::NoInput(_) => StatusCode::CONFLICT,
         BackendError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        BackendError::Spent => StatusCode::GONE,
         BackendError::QueueFull { .. } | BackendError::InputFull { .. } | BackendError::TooManyRuns { .. } => {
             StatusCode::TOO_MANY_REQUESTS
         }

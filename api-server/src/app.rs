@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router};
@@ -22,6 +22,7 @@ use crate::clients::{Clients, admit};
 use crate::events::LAST_EVENT_ID;
 use crate::metrics::Metrics;
 use crate::page::Frames;
+use crate::pages::Pages;
 use crate::runs::IDEMPOTENCY_KEY;
 use crate::{events, execute, openapi, ops, page, runs, stdin};
 
@@ -41,7 +42,7 @@ pub struct App {
     /// What tells clients that their runs have ended, where they ask for it.
     pub callbacks: Option<Arc<Callbacks>>,
     draining: Arc<AtomicBool>,
-    own_page_only: bool,
+    pages: Pages,
 }
 
 impl App {
@@ -54,7 +55,7 @@ impl App {
             clients: Arc::default(),
             callbacks: None,
             draining: Arc::default(),
-            own_page_only: false,
+            pages: Pages::default(),
         }
     }
 
@@ -70,11 +71,11 @@ impl App {
         Self { metrics: callbacks.metrics.clone(), callbacks: Some(callbacks), ..self }
     }
 
-    /// Refuses requests that web pages other than this server's own make. Where programs run on somebody's own
-    /// machine, any page that they visit could otherwise start one.
+    /// Lets these web pages call and no others. Where programs run on somebody's own machine, any page that they visit
+    /// could otherwise start one.
     #[must_use]
-    pub fn for_its_own_page_only(self) -> Self {
-        Self { own_page_only: true, ..self }
+    pub fn for_pages(self, pages: Pages) -> Self {
+        Self { pages, ..self }
     }
 
     /// From now on the server tells that it is shutting down.
@@ -97,7 +98,7 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
         .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID])
         .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(PREFLIGHT_MAX_AGE);
-    let frames = if app.own_page_only { Frames::OwnPage } else { Frames::Anyone };
+    let frames = if app.pages.is_own_alone() { Frames::OwnPage } else { Frames::Anyone };
     let (routes, document) = documented(&app).split_for_parts();
     // The last layer is the first one that a request meets.
     routes
@@ -156,25 +157,9 @@ async fn method_not_allowed() -> Problem {
 }
 
 async fn refuse_other_pages(State(app): State<App>, request: Request, next: Next) -> Response {
-    if app.own_page_only && !is_from_own_page(request.headers()) {
-        let message = "other web pages may not run programs on this machine: allow one with --cors-origin";
-        return Problem::new(StatusCode::FORBIDDEN, "ForeignOrigin", message).into_response();
-    }
-    next.run(request).await
-}
-
-/// Browsers name the page that makes a request in `Origin`; scripts do not send it. A page under a name that somebody
-/// else lets point to this machine is not this server's own either, so only plain addresses and localhost are.
-fn is_from_own_page(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    match (text(header::ORIGIN), text(header::HOST)) {
-        (None, _) => !headers.contains_key(header::ORIGIN),
-        (Some(origin), Some(host)) => {
-            let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
-            let is_plain = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok();
-            is_plain && origin.strip_prefix("http://") == Some(host)
-        }
-        (Some(_), None) => false,
+    match app.pages.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => Problem::new(StatusCode::FORBIDDEN, "ForeignOrigin", error.to_string()).into_response(),
     }
 }
 

@@ -19,6 +19,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The bytes of all bodies that are being read: clients that send slowly must not fill the memory by their number.
 const READING_BYTES_MAX: usize = 64 << 20;
 static READING: Semaphore = Semaphore::const_new(READING_BYTES_MAX);
+/// How much more than it may send a client may send for nothing, in times of that.
+const DISCARDED_TIMES_MAX: usize = 8;
 /// The most characters that a message repeats of what a client sent.
 const QUOTED_MAX: usize = 200;
 
@@ -96,6 +98,13 @@ impl From<BodyError> for Problem {
 pub async fn read(body: Body) -> Result<(RunRequest, Bytes), Problem> {
     let bytes = bytes(body, BODY_BYTES_MAX).await?;
     let request: RunRequest = parse(&bytes)?;
+    // A list of all fields in their order would do as well, but for nobody's good.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(BodyError::WrongForm(String::from(
+            r#"send an object such as {"language": "python", "code": "print(1)"}"#,
+        ))
+        .into());
+    }
     check_limits(&request.limits).map_err(BodyError::Limits)?;
     request.check_sizes().map_err(|error| BodyError::Limits(error.to_string()))?;
     Ok((request, bytes))
@@ -122,6 +131,8 @@ async fn bytes_within(
             let frame = frame.map_err(|_| BodyError::BrokeOff)?;
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > most {
+                held = None;
+                discard(&mut body, most * DISCARDED_TIMES_MAX).await;
                 return Err(BodyError::TooLarge(most));
             }
             // What was not refused just now is far below the largest number.
@@ -136,6 +147,16 @@ async fn bytes_within(
         Ok(bytes.freeze())
     };
     tokio::time::timeout(time, read).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+/// Lets some more of a body come and go: a client that is still sending would not hear why it is refused.
+async fn discard(body: &mut Body, mut most: usize) {
+    while let Some(Ok(frame)) = body.frame().await {
+        most = most.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if most == 0 {
+            break;
+        }
+    }
 }
 
 /// A value from the JSON that a client sent.

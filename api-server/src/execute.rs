@@ -36,6 +36,10 @@ pub async fn execute(State(app): State<App>, Extension(client): Extension<Client
         Ok((request, _)) => request,
         Err(problem) => return problem.as_output(),
     };
+    if request.interactive {
+        let message = "interactive has no use here, where nobody can send input: POST the run to /api/v1/runs";
+        return Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", message).as_output();
+    }
     let timer = app.metrics.run(&request.language);
     let ended = run(&app, Order { request, client, once: None, keep_seconds: 0 }).await;
     match ended {

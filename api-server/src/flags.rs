@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use locus_core::Network;
 use tower_http::cors::AllowOrigin;
 
+use crate::pages::Pages;
+
 /// Runs programs for browsers, scripts and CI: POST /execute, and a page at /.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
@@ -98,11 +100,22 @@ pub enum BackendKind {
 
 impl Flags {
     /// The web pages that may call the server.
-    pub fn origins(&self) -> AllowOrigin {
-        if self.cors_origins.is_empty() || self.cors_origins.iter().any(|origin| origin == "*") {
-            AllowOrigin::any()
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        let on_this_machine = self.backend == BackendKind::Embedded;
+        let is_for_anyone = if self.cors_origins.is_empty() {
+            !on_this_machine
         } else {
-            AllowOrigin::list(self.cors_origins.clone())
+            self.cors_origins.iter().any(|origin| origin == "*")
+        };
+        if is_for_anyone { Pages::Anyone } else { Pages::These { origins: self.cors_origins.clone(), on_this_machine } }
+    }
+
+    /// The web pages that may see its answers.
+    pub fn origins(&self) -> AllowOrigin {
+        match self.pages() {
+            Pages::Anyone => AllowOrigin::any(),
+            Pages::These { origins, .. } => AllowOrigin::list(origins),
         }
     }
 

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod ops;
 pub mod page;
+pub mod pages;
 pub mod query;
 pub mod rate;
 pub mod runs;

@@ -78,8 +78,7 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
             }
             let machine = Arc::new(Embedded::new(survey.clone(), launcher, gate).calling(callbacks.clone()));
             tokio::spawn(async move { say(&languages(&survey.all().await)) });
-            let app = App::new(machine);
-            if flags.cors_origins.is_empty() { app.for_its_own_page_only() } else { app }
+            App::new(machine)
         }
         BackendKind::Cluster => {
             let reader_key = flags.reader_key_file.as_deref().map(read_key).transpose()?;
@@ -98,7 +97,7 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
             App::new(Arc::new(cluster))
         }
     };
-    let app = app.with_clients(clients).with_callbacks(callbacks);
+    let app = app.for_pages(flags.pages()).with_clients(clients).with_callbacks(callbacks);
     tracing::info!(listen = %address, backend = app.backend.name(), "serving");
     serve(listener, app, flags, &mut stop).await
 }

@@ -141,8 +141,13 @@ const POSITION: [Refusal; 1] = [(
     "InvalidPosition",
     "\"first\" is no such place in the events of a run: send the id of the last event that came",
 )];
-const ONCE: [Refusal; 2] = [
+const ONCE: [Refusal; 3] = [
     (400, "InvalidIdempotencyKey", "an Idempotency-Key is 1 to 255 visible ASCII characters"),
+    (
+        410,
+        "ResultGone",
+        "the run of this Idempotency-Key is over, and its result is no longer kept: take a new key to run it again",
+    ),
     (
         422,
         "IdempotencyKeyReused",
@@ -153,7 +158,10 @@ const INPUT: [Refusal; 2] = [
     (409, "NoInput", "the run is over"),
     (429, "InputFull", "the program does not read its input: at most 1048576 bytes are taken by now, try again"),
 ];
-const SOCKET: [Refusal; 1] = [(426, "UpgradeRequired", "send input with POST, or connect with a WebSocket")];
+const SOCKET: [Refusal; 2] = [
+    (409, "NoInput", "the run is over"),
+    (426, "UpgradeRequired", "send input with POST, or connect with a WebSocket"),
+];
 const LISTING: [Refusal; 2] =
     [(400, "InvalidRequest", "limit=0 must be from 1 to 100"), (503, "Unavailable", "the cluster can't be reached")];
 

@@ -53,7 +53,9 @@ impl Rate {
     pub fn ask(&self, asker: &Asker) -> Result<(), u32> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         self.sweep(limiter);
-        let asker = if limiter.len() < CLIENTS_MAX { asker } else { &Asker::Other };
+        // Keys are few, and who has one is not to wait for strangers.
+        let has_place = limiter.len() < CLIENTS_MAX || matches!(asker, Asker::Key(_));
+        let asker = if has_place { asker } else { &Asker::Other };
         limiter.check_key(asker).map_err(|until| seconds(&until))
     }
 

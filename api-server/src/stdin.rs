@@ -12,6 +12,7 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Problem;
@@ -23,6 +24,8 @@ use crate::query::{Parameters, Path};
 
 /// The most bytes of one piece.
 const PIECE_BYTES_MAX: usize = 64 << 10;
+/// How often it is seen whether client and run are still there.
+const TICK: Duration = Duration::from_secs(5);
 /// How often a program that does not read is tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(50);
 
@@ -87,34 +90,54 @@ pub async fn connect(
         let message = format!("send input with POST, or connect with a WebSocket: {error}");
         Problem::new(StatusCode::UPGRADE_REQUIRED, "UpgradeRequired", message)
     })?;
-    app.backend.get(&client, &id).await?;
+    // Nothing is sent, but a run that takes no input says so.
+    look(&app, &client, &id).await?;
     Ok(upgrade.max_message_size(PIECE_BYTES_MAX).on_upgrade(|socket| pass(socket, app, client, id)))
 }
 
+/// Hands over each message, until the client or the run is gone. What a program does not read yet is held, one message of
+/// it, and the client's further ones wait as well.
 async fn pass(mut socket: WebSocket, app: App, client: Client, id: String) {
-    while let Some(Ok(message)) = socket.recv().await {
-        let data: Bytes = match message {
-            Message::Text(text) => text.into(),
-            Message::Binary(bytes) => bytes,
-            Message::Ping(_) | Message::Pong(_) => continue,
-            Message::Close(_) => return,
-        };
-        let input = Input { data: data.to_vec(), at: None, end: data.is_empty() };
-        if let Err(error) = put(&app, &client, &id, input).await {
-            let text = json!({ "reason": error.reason(), "message": error.to_string() }).to_string();
-            let _ = socket.send(Message::Text(text.into())).await;
-            break;
+    let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
+    let mut held: Option<Input> = None;
+    let error = loop {
+        let is_full = held.is_some();
+        tokio::select! {
+            message = socket.recv(), if !is_full => {
+                let data: Bytes = match message {
+                    Some(Ok(Message::Text(text))) => text.into(),
+                    Some(Ok(Message::Binary(bytes))) => bytes,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                };
+                held = Some(Input { data: data.to_vec(), at: None, end: data.is_empty() });
+            }
+            () = tokio::time::sleep(FULL_PAUSE), if is_full => {}
+            // A client that is gone does not answer, and sending to it fails then; a run that is over takes nothing.
+            _ = ticks.tick() => {
+                if socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                    return;
+                }
+                if let Err(error) = look(&app, &client, &id).await {
+                    break error;
+                }
+            }
         }
-    }
+        if let Some(input) = held.take() {
+            match app.backend.stdin(&client, &id, input.clone()).await {
+                Ok(_) => {}
+                Err(BackendError::InputFull { .. }) => held = Some(input),
+                Err(error) => break error,
+            }
+        }
+    };
+    let text = json!({ "reason": error.reason(), "message": error.to_string() }).to_string();
+    let _ = socket.send(Message::Text(text.into())).await;
     let _ = socket.send(Message::Close(None)).await;
 }
 
-/// Waits where the program does not read, so that the client's messages wait as well.
-async fn put(app: &App, client: &Client, id: &str, input: Input) -> Result<(), BackendError> {
-    loop {
-        match app.backend.stdin(client, id, input.clone()).await {
-            Err(BackendError::InputFull { .. }) => tokio::time::sleep(FULL_PAUSE).await,
-            answer => return answer.map(drop),
-        }
-    }
+/// Whether a run takes input. One that is waiting for its turn may.
+async fn look(app: &App, client: &Client, id: &str) -> Result<(), BackendError> {
+    let run = app.backend.get(client, id).await?;
+    if run.is_over() { Err(BackendError::NoInput("the run is over".to_owned())) } else { Ok(()) }
 }

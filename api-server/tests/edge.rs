@@ -43,8 +43,8 @@ fn clients_that_send_slowly_are_given_up() {
     let server = Server::start(&[]);
     let halves: [(&[u8], &str); 3] = [
         (b"", ""),
-        (b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ", ""),
-        (b"POST /execute HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{", "HTTP/1.1 408 "),
+        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ", ""),
+        (b"POST /execute HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{", "HTTP/1.1 408 "),
     ];
     let waits = halves.map(|(bytes, answer)| {
         let stream = connect(server.address, bytes);
@@ -63,8 +63,8 @@ async fn half_open_clients_by_hundreds_leave_the_server_answering() {
     let before = resident_bytes(&server);
     let begins: [&[u8]; 3] = [
         b"",
-        b"POST /execute HTTP/1.1\r\nhost: x\r\n",
-        b"POST /execute HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n{\"language\": \"",
+        b"POST /execute HTTP/1.1\r\nhost: localhost\r\n",
+        b"POST /execute HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n{\"language\": \"",
     ];
     let silent: Vec<TcpStream> = (0..400).map(|number| connect(server.address, begins[number % 3])).collect();
     for _ in 0..5 {
@@ -79,7 +79,7 @@ async fn half_open_clients_by_hundreds_leave_the_server_answering() {
 async fn bodies_that_are_kept_waiting_do_not_fill_the_memory() {
     let server = Server::start(&[]);
     let before = resident_bytes(&server);
-    let begin = format!("POST /execute HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 1 << 20);
+    let begin = format!("POST /execute HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", 1 << 20);
     let most = [begin.as_bytes(), &vec![b' '; 1_000_000]].concat();
     // Some are answered while they still send.
     let held: Vec<TcpStream> = (0..200)
@@ -110,7 +110,7 @@ async fn bodies_that_are_kept_waiting_do_not_fill_the_memory() {
 fn a_connection_beyond_their_number_waits_for_another_one_to_end() {
     let server = Server::start(&["--max-connections", "2"]);
     let silent = [connect(server.address, b""), connect(server.address, b"")];
-    let third = connect(server.address, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let third = connect(server.address, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     third.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
     assert!((&third).read(&mut [0; 1]).is_err(), "it was answered beside two others");
     drop(silent);
@@ -377,7 +377,7 @@ fn a_key_is_made_with_a_word_and_a_server_for_all_says_loudly_that_it_asks_for_n
 #[test]
 fn a_head_without_end_is_refused() {
     let server = Server::start(&[]);
-    let mut stream = connect(server.address, b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ");
+    let mut stream = connect(server.address, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-long: ");
     let _ = stream.write_all(&vec![b'x'; 200_000]);
     let (said, _) = until_closed(stream);
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 431 "), "{said}");

@@ -308,8 +308,12 @@ fn lives(name: &str) -> bool {
 /// Sends a request and does not read the answer.
 fn leave_waiting(server: SocketAddr, path: &str, header: &str, request: &serde_json::Value) -> TcpStream {
     let (body, mut connection) = (request.to_string(), TcpStream::connect(server).expect("it listens"));
-    write!(connection, "POST {path} HTTP/1.1\r\nhost: x\r\n{header}content-length: {}\r\n\r\n{body}", body.len())
-        .expect("it reads");
+    write!(
+        connection,
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\n{header}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("it reads");
     connection
 }
 

@@ -10,12 +10,16 @@ use common::fake::Fake;
 use http_body_util::BodyExt as _;
 use locus_api_server::app::{App, router};
 use locus_api_server::backend::{BackendError, LanguageInfo, Told};
+use locus_api_server::pages::Pages;
 use locus_core::{Event, FileLeft, Outcome, OutputFile, Phase, Run, RunResult};
 use locus_languages::Language;
 use locus_runner::sandbox::{Isolation, Layer, SandboxReport};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_http::cors::AllowOrigin;
+
+/// As where programs run on somebody's own machine.
+const OWN_PAGE: Pages = Pages::These { origins: Vec::new(), on_this_machine: true };
 
 fn app(answer: Result<Run, BackendError>) -> (App, Arc<Fake>) {
     let layer = Layer { name: "seccomp".into(), in_force: true, detail: "a filter".into() };
@@ -295,7 +299,7 @@ async fn all_that_the_page_names_is_there_and_never_changes() {
 async fn the_page_for_frames_may_stand_in_any_page_unless_programs_run_on_the_reader_s_machine() {
     for (app, path, ancestors) in [
         (works(), "/embed", "frame-ancestors *"),
-        (works().for_its_own_page_only(), "/embed", "frame-ancestors 'self'"),
+        (works().for_pages(OWN_PAGE), "/embed", "frame-ancestors 'self'"),
         (works(), "/", "frame-ancestors 'none'"),
         (works(), "/healthz", "frame-ancestors 'none'"),
     ] {
@@ -353,7 +357,7 @@ async fn runs_are_counted_without_a_word_of_the_clients() {
 
 #[tokio::test]
 async fn where_programs_run_on_this_machine_other_pages_may_not_start_one() {
-    let app = works().for_its_own_page_only();
+    let app = works().for_pages(OWN_PAGE);
     for (host, origin, allowed) in [
         ("127.0.0.1:8000", None, true),
         ("127.0.0.1:8000", Some("http://127.0.0.1:8000"), true),

@@ -13,6 +13,7 @@ use locus_api_server::backend::Backend as _;
 use locus_api_server::backend::cluster::{Cluster, Settings, read_key};
 use locus_api_server::backend::embedded::Embedded;
 use locus_api_server::gate::Gate;
+use locus_api_server::pages::Pages;
 use locus_core::Network;
 use locus_runner::embedded::Launcher;
 use locus_runner::toolchain::Survey;
@@ -139,7 +140,8 @@ async fn serve(app: App) -> Result<Client, Trouble> {
         let address = listener.local_addr()?;
         let bearer: Arc<str> = format!("Bearer {key}").into();
         let routes =
-            router(app.for_its_own_page_only(), AllowOrigin::list([])).layer(from_fn_with_state(bearer, admit));
+            router(app.for_pages(Pages::These { origins: Vec::new(), on_this_machine: true }), AllowOrigin::list([]))
+                .layer(from_fn_with_state(bearer, admit));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Ok(address)
     };

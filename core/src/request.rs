@@ -26,6 +26,7 @@ pub const INPUT_BYTES_MAX: usize = 256 * 1024;
 const ARGUMENT_BYTES_MAX: usize = 4096;
 const VARIABLE_BYTES_MAX: usize = 32 * 1024;
 const NAME_BYTES_MAX: usize = 256;
+const LANGUAGE_BYTES_MAX: usize = 96;
 /// The most arguments, variables, and arguments of a compiler.
 const ARGUMENTS_MAX: usize = 128;
 const VARIABLES_MAX: usize = 128;
@@ -253,6 +254,7 @@ impl RunRequest {
             ]
         });
         let own = [
+            bound("language", self.language.len(), LANGUAGE_BYTES_MAX, BYTES),
             bound("stdin", self.stdin.len(), INPUT_BYTES_MAX, BYTES),
             bound("args", self.args.len(), ARGUMENTS_MAX, ITEMS),
             bound("an item of args", longest(&self.args), ARGUMENT_BYTES_MAX, BYTES),
@@ -506,6 +508,7 @@ mod tests {
         assert_eq!(request(&|_| ()).check_sizes(), Ok(()));
         assert_eq!(request(&|request| request.args = vec![text(4096); 128]).check_sizes(), Ok(()));
         for (too_long, what) in [
+            (request(&|request| request.language = text(97)), "language"),
             (request(&|request| request.stdin = text((256 << 10) + 1)), "stdin"),
             (request(&|request| request.args = vec![String::new(); 129]), "args"),
             (request(&|request| request.args = vec![text(4097)]), "an item of args"),

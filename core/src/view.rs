@@ -208,16 +208,30 @@ impl Run {
     /// The run without what a program may make large: what lists and the last event of a stream hold.
     #[must_use]
     pub fn summary(&self) -> Self {
-        let tests = self.tests.as_ref().map(|tests| TestsView { cases: Vec::new(), ..tests.clone() });
+        let tests =
+            self.tests.as_ref().map(|&TestsView { passed, total, .. }| TestsView { passed, total, cases: Vec::new() });
         Self {
+            id: self.id.clone(),
+            language: self.language.clone(),
+            labels: self.labels.clone(),
+            phase: self.phase,
+            reason: self.reason.clone(),
+            outcome: self.outcome,
+            created_at: self.created_at.clone(),
+            started_at: self.started_at.clone(),
+            finished_at: self.finished_at.clone(),
+            error: self.error.clone(),
+            stdout_truncated: self.stdout_truncated,
+            stderr_truncated: self.stderr_truncated,
+            exit_code: self.exit_code,
+            signal: self.signal.clone(),
             tests,
-            stdout: None,
-            stdout_base64: None,
-            stderr: None,
-            stderr_base64: None,
-            compile: None,
-            files: Vec::new(),
-            ..self.clone()
+            files_left: self.files_left.clone(),
+            limits: self.limits,
+            usage: self.usage,
+            prestarted: self.prestarted,
+            // What is large is not copied to be thrown away.
+            ..Self::default()
         }
     }
 

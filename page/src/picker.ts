@@ -14,6 +14,12 @@ export class Picker {
   private readonly list = element("language-list");
 
   constructor(private readonly choose: (language: Language) => void) {
+    // What is typed before the browser tells that the list is open must find it as it will be.
+    this.popup.addEventListener("beforetoggle", (event) => {
+      if ((event as ToggleEvent).newState !== "open") return;
+      this.search.value = "";
+      this.filter();
+    });
     this.popup.addEventListener("toggle", (event) => {
       const isOpen = (event as ToggleEvent).newState === "open";
       this.button.setAttribute("aria-expanded", String(isOpen));
@@ -51,8 +57,7 @@ export class Picker {
     const { left, bottom } = this.button.getBoundingClientRect();
     this.popup.style.top = `${bottom + 4}px`;
     this.popup.style.left = `${Math.max(8, Math.min(left, innerWidth - this.popup.offsetWidth - 8))}px`;
-    this.search.value = "";
-    this.filter();
+    this.mark();
     this.search.focus();
   }
 

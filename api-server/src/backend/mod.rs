@@ -217,6 +217,11 @@ pub enum BackendError {
     /// An `Idempotency-Key` came again with another request.
     #[error("this Idempotency-Key was used for another request: send the same one, or take a new key")]
     KeyReused,
+    /// An `Idempotency-Key` came again whose run was forgotten before its time.
+    #[error(
+        "the run of this Idempotency-Key is over, and its result is no longer kept: take a new key to run it again"
+    )]
+    Spent,
     /// The run takes no input.
     #[error("{0}")]
     NoInput(String),
@@ -243,6 +248,7 @@ impl BackendError {
             Self::Unavailable(_) => "Unavailable",
             Self::NotFound(_) => "NotFound",
             Self::KeyReused => "IdempotencyKeyReused",
+            Self::Spent => "ResultGone",
             Self::NoInput(_) => "NoInput",
             Self::InputFull { .. } => "InputFull",
             Self::RunnerFailed(_) => "RunnerFailed",

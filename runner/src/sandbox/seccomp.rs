@@ -232,7 +232,7 @@ fn conditional() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
         let rules = vec![rule(&[(0, SeccompCmpOp::Ne, first)])?, rule(&[(1, SeccompCmpOp::Ne, second)])?];
         Ok::<_, io::Error>((call, rules))
     };
-    let terminal = |request: libc::c_ulong| rule(&[(1, SeccompCmpOp::Eq, request & 0xffff_ffff)]);
+    let ioctl = |request: libc::c_ulong| rule(&[(1, SeccompCmpOp::Eq, request & 0xffff_ffff)]);
     let mut calls = vec![
         (libc::SYS_clone, NAMESPACES.into_iter().map(namespace).collect::<io::Result<_>>()?),
         // Of another process, even one of the run's own: the runner may have the same user.
@@ -248,8 +248,15 @@ fn conditional() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
         // PRIO_PROCESS and IOPRIO_WHO_PROCESS, of oneself.
         either_not(libc::SYS_setpriority, 0, 0)?,
         either_not(libc::SYS_ioprio_set, 1, 0)?,
-        // Input for a terminal as if it had been typed.
-        (libc::SYS_ioctl, vec![terminal(libc::TIOCSTI as libc::c_ulong)?, terminal(0x541c)?]),
+        // Input for a terminal as if it had been typed; and marks on files and folders that outlive what is in them
+        // (FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR), by which a test case could leave a word for the next.
+        (
+            libc::SYS_ioctl,
+            [libc::TIOCSTI as libc::c_ulong, 0x541c, 0x4008_6602, 0x4004_6602, 0x401c_5820]
+                .map(ioctl)
+                .into_iter()
+                .collect::<io::Result<_>>()?,
+        ),
     ];
     // The plain personality, and the question which one it is.
     let personality = [(0, SeccompCmpOp::Ne, 0), (0, SeccompCmpOp::Ne, 0xffff_ffff)];

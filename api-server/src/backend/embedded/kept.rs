@@ -82,8 +82,11 @@ impl Kept {
 
     /// From now on it is over.
     pub fn end(&self, result: RunResult) {
-        let (result, tests) = if self.tests.is_empty() { (result, None) } else { self.judge(result) };
+        let (mut result, tests) = if self.tests.is_empty() { (result, None) } else { self.judge(result) };
+        // What the compiler wrote is kept once.
+        let compile = result.compile.take();
         self.journal.push(Event::Finished { result: result.clone() });
+        result.compile = compile;
         self.known.send_modify(|run| {
             let ended = Run { tests, finished_at: Some(now()), ..std::mem::take(run) };
             *run = ended.ended(result);
@@ -134,9 +137,14 @@ impl Kept {
         if run.is_over() { with_output(run, self.transcript()) } else { run }
     }
 
-    /// How many bytes of output and files it holds.
+    /// How many bytes it holds of what clients and programs may make large: output, a compiler's too, files and tests.
     pub fn size(&self) -> usize {
-        self.journal.size()
+        let compile =
+            self.known.borrow().compile.as_ref().map_or(0, |compile| compile.stdout.len() + compile.stderr.len());
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let arguments = |test: &TestCase| test.args.iter().flatten().map(String::len).sum::<usize>();
+        let tests = self.tests.iter().map(|test| test.stdin.len() + text(&test.expected_stdout) + arguments(test));
+        self.journal.size() + compile + tests.sum::<usize>()
     }
 
     /// What is told of it by now. Nothing that was pushed has to be waited for.

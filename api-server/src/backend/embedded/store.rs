@@ -27,6 +27,11 @@ impl Default for Bounds {
 /// Whoever has taken a run that nobody keeps has this long to ask how it ended.
 const KEPT_AT_LEAST: Duration = Duration::from_secs(10);
 
+/// What a run counts for beside what it holds.
+const RUN_BYTES: usize = 4096;
+/// The most runs that are remembered without their results.
+const SPENT_MAX: usize = 100_000;
+
 /// All runs, by id.
 #[derive(Debug, Default)]
 pub struct Store {
@@ -40,11 +45,16 @@ struct Held {
     /// Those that have ended, in that order.
     ended: Vec<Ended>,
     bytes: usize,
+    /// Runs that had to leave before their time and may not be taken again, and when that time is.
+    spent: HashMap<String, Instant>,
 }
 
 #[derive(Debug)]
 struct Ended {
     id: String,
+    client: Client,
+    /// Whether the same request may come again.
+    is_once: bool,
     bytes: usize,
     until: Instant,
 }
@@ -55,11 +65,18 @@ impl Store {
         Self { held: Mutex::default(), bounds }
     }
 
-    /// The run of an id, or a new one if there is none.
-    pub fn insert<E>(&self, id: &str, new: impl FnOnce() -> Result<Arc<Kept>, E>) -> Result<(Arc<Kept>, bool), E> {
+    /// The run of an id, or a new one if there is none and has been none.
+    pub fn insert<E: From<BackendError>>(
+        &self,
+        id: &str,
+        new: impl FnOnce() -> Result<Arc<Kept>, E>,
+    ) -> Result<(Arc<Kept>, bool), E> {
         let mut held = self.lock();
         if let Some(kept) = held.runs.get(id) {
             return Ok((kept.clone(), false));
+        }
+        if held.spent.contains_key(id) {
+            return Err(BackendError::Spent.into());
         }
         let kept = new()?;
         held.runs.insert(id.to_owned(), kept.clone());
@@ -88,9 +105,10 @@ impl Store {
         }
         let is_first = held.ended.is_empty();
         held.bytes += bytes;
-        held.ended.push(Ended { id, bytes, until });
+        let (client, is_once) = (kept.client.clone(), kept.digest.is_some());
+        held.ended.push(Ended { id, client, is_once, bytes, until });
         while held.ended.len() > self.bounds.runs || (held.bytes > self.bounds.bytes && held.ended.len() > 1) {
-            held.forget(0);
+            held.make_room();
         }
         drop(held);
         if is_first {
@@ -123,7 +141,8 @@ impl Store {
         while let Some(place) = held.ended.iter().position(|ended| ended.until <= now) {
             held.forget(place);
         }
-        held.ended.iter().map(|ended| ended.until).min()
+        held.spent.retain(|_, until| *until > now);
+        held.ended.iter().map(|ended| ended.until).chain(held.spent.values().copied()).min()
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -132,6 +151,22 @@ impl Store {
 }
 
 impl Held {
+    /// Forgets the oldest run of the client that holds most, so that nobody's runs leave for those of another who holds
+    /// more. That a request was taken is remembered: it must not be run twice.
+    fn make_room(&mut self) {
+        let mut sizes: HashMap<&Client, usize> = HashMap::new();
+        for ended in &self.ended {
+            *sizes.entry(&ended.client).or_default() += ended.bytes + RUN_BYTES;
+        }
+        let most = sizes.into_iter().max_by_key(|(_, size)| *size).map(|(client, _)| client.clone());
+        let Some(place) = self.ended.iter().position(|ended| Some(&ended.client) == most.as_ref()) else { return };
+        let Ended { id, is_once, until, .. } = &self.ended[place];
+        if *is_once && self.spent.len() < SPENT_MAX {
+            self.spent.insert(id.clone(), *until);
+        }
+        self.forget(place);
+    }
+
     fn forget(&mut self, place: usize) {
         let Ended { id, bytes, .. } = self.ended.remove(place);
         self.bytes -= bytes;
@@ -141,7 +176,6 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -149,15 +183,15 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Bounds, KEPT_AT_LEAST, Store};
-    use crate::backend::Order;
     use crate::backend::embedded::kept::Kept;
+    use crate::backend::{BackendError, Once, Order};
 
     /// A run of so many bytes that has ended.
     fn ended(store: &Arc<Store>, id: &str, client: Option<&str>, keep_seconds: u32, bytes: usize) -> Arc<Kept> {
-        let order =
-            Order { request: RunRequest::default(), client: client.map(str::to_owned), once: None, keep_seconds };
-        let new = || Ok::<_, Infallible>(Arc::new(Kept::new(Run { id: id.into(), ..Run::default() }, order)));
-        let Ok((kept, is_new)) = store.insert(id, new);
+        let once = id.starts_with("once").then(|| Once { id: id.to_owned(), digest: String::new() });
+        let order = Order { request: RunRequest::default(), client: client.map(str::to_owned), once, keep_seconds };
+        let new = || Ok::<_, BackendError>(Arc::new(Kept::new(Run { id: id.into(), ..Run::default() }, order)));
+        let (kept, is_new) = store.insert(id, new).expect("there is no such run");
         assert!(is_new);
         kept.tell(Event::Stdout { data: vec![b'x'; bytes] });
         kept.end(RunResult::failed(Outcome::Completed, ""));
@@ -182,6 +216,29 @@ mod tests {
         assert_eq!(ids(&store), ["d", "e"]);
         ended(&store, "f", None, 60, 500);
         assert_eq!(ids(&store), ["f"], "the last one stays, however large");
+    }
+
+    #[tokio::test]
+    async fn nobody_s_runs_leave_for_those_of_a_client_who_holds_more() {
+        let store = Arc::new(Store::new(Bounds { runs: 100, bytes: 100_000 }));
+        ended(&store, "small", Some("small"), 60, 10);
+        for id in ["a", "b", "c", "d"] {
+            ended(&store, id, Some("large"), 60, 40_000);
+        }
+        assert!(store.get(&Some("small".into()), "small").is_ok());
+        assert_eq!(store.all(&Some("large".into())).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_run_had_to_leave_is_not_run_again_before_its_time() {
+        let store = Arc::new(Store::new(Bounds { runs: 1, bytes: 100 }));
+        ended(&store, "once-1", None, 60, 1);
+        ended(&store, "b", None, 60, 1);
+        assert_eq!(ids(&store), ["b"]);
+        let again = || store.insert("once-1", || Err(BackendError::NotFound("a new one".into()))).expect_err("no run");
+        assert_eq!(again(), BackendError::Spent);
+        store.forget_until(Instant::now() + Duration::from_secs(61));
+        assert_eq!(again(), BackendError::NotFound("a new one".into()));
     }
 
     #[tokio::test]
