@@ -221,7 +221,7 @@ pub struct UsageStatus {
     pub wall_seconds: f64,
     /// Seconds of cpu time.
     pub cpu_seconds: f64,
-    /// The largest resident set of one of its processes, in bytes.
+    /// The most memory of all its processes together, in bytes.
     pub memory_peak_bytes: u64,
 }
 

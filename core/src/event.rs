@@ -115,7 +115,7 @@ pub struct Usage {
     pub wall_seconds: f64,
     /// Seconds of user and system cpu time, all processes together.
     pub cpu_seconds: f64,
-    /// The largest resident set of one of its processes, in bytes.
+    /// The most memory of all its processes together, in bytes.
     pub memory_peak_bytes: u64,
 }
 
