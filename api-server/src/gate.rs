@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, MaybeDone, maybe_done};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::backend::BackendError;
 
@@ -18,9 +20,8 @@ pub struct Gate {
 }
 
 /// A place among those that run and wait; it is given up when it is dropped.
-#[derive(Debug)]
 pub struct Place {
-    running: Arc<Semaphore>,
+    turn: MaybeDone<BoxFuture<'static, Result<OwnedSemaphorePermit, AcquireError>>>,
     place: OwnedSemaphorePermit,
 }
 
@@ -46,7 +47,10 @@ impl Gate {
     pub fn place(&self) -> Result<Place, BackendError> {
         let full = |_| BackendError::QueueFull { retry_after_seconds: RETRY_AFTER_SECONDS };
         let place = self.places.clone().try_acquire_owned().map_err(full)?;
-        Ok(Place { running: self.running.clone(), place })
+        let mut turn = maybe_done(self.running.clone().acquire_owned().boxed());
+        // Asked once, it stands in the queue: from here on, and not from when somebody begins to wait for it.
+        let _ = (&mut turn).now_or_never();
+        Ok(Place { turn, place })
     }
 }
 
@@ -55,8 +59,10 @@ impl Place {
     ///
     /// # Panics
     /// Never: the gate is not closed.
-    pub async fn turn(self) -> Admission {
-        let running = self.running.acquire_owned().await.expect("nobody closes the gate");
+    pub async fn turn(mut self) -> Admission {
+        (&mut self.turn).await;
+        let turn = std::pin::Pin::new(&mut self.turn).take_output().expect("it was waited for");
+        let running = turn.expect("nobody closes the gate");
         Admission { _running: running, _place: self.place }
     }
 }
@@ -67,6 +73,16 @@ mod tests {
 
     use super::Gate;
     use crate::backend::BackendError;
+
+    #[tokio::test]
+    async fn who_came_first_is_first_whoever_waits_first() {
+        let gate = Gate::new(1, 1);
+        let (first, second) = (gate.place().expect("there is room"), gate.place().expect("one may wait"));
+        let mut second = Box::pin(second.turn());
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(first.turn().await);
+        second.await;
+    }
 
     #[tokio::test]
     async fn one_runs_one_waits_and_the_third_is_sent_away() {
