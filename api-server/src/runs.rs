@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
+use locus_core::token::body_digest;
 use locus_core::{Encoding, Outcome, Phase, Run, RunRequest, view};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Problem;
@@ -288,10 +288,6 @@ fn once(headers: &HeaderMap, client: &Client, body: &Bytes) -> Result<Option<Onc
     }
     // No name of a client can run into the key, and nobody in particular has none.
     let whose = client.as_ref().map_or_else(|| "-".to_owned(), |name| format!("{}:{name}", name.len()));
-    let id = hex(&Sha256::new().chain_update(whose).chain_update("\n").chain_update(key).finalize()[..16]);
-    Ok(Some(Once { id: format!("run-{id}"), digest: hex(&Sha256::digest(body)) }))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    let id = body_digest(&[whose.as_bytes(), b"\n", key].concat());
+    Ok(Some(Once { id: format!("run-{}", &id[..32]), digest: body_digest(body) }))
 }

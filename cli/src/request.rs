@@ -3,8 +3,6 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use locus_core::{Encoding, LimitsRequest, RunRequest, SourceFile, TestCase};
 
 use crate::client::Client;
@@ -111,10 +109,7 @@ fn sources_by_name(paths: &[PathBuf], contents: Vec<Vec<u8>>) -> Result<Vec<Sour
                 "{path} lies outside of {folder}, the folder of the main file, or its name is no text"
             ))
         })?;
-        let (content, encoding) = match String::from_utf8(content) {
-            Ok(text) => (text, Encoding::Utf8),
-            Err(error) => (STANDARD.encode(error.as_bytes()), Encoding::Base64),
-        };
+        let (content, encoding) = Encoding::of(content);
         Ok(SourceFile { name: name.replace('\\', "/"), content, encoding })
     };
     paths.iter().zip(contents).map(source).collect()

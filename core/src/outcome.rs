@@ -87,6 +87,12 @@ impl Outcome {
         }
     }
 
+    /// The outcome of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
+
     /// Whether the program ran to its end and exited with 0.
     #[must_use]
     pub const fn is_success(self) -> bool {

@@ -63,7 +63,7 @@ pub struct RunRequest {
     #[serde(default)]
     pub limits: LimitsRequest,
     /// Whether more standard input may be sent while the program runs.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interactive: bool,
     /// Names of files that the program leaves and that are to be returned; `*` stands for any part of a name and `**` for
     /// any folders.
@@ -78,11 +78,6 @@ pub struct RunRequest {
     /// An http or https URL that is sent the run once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// A file of the program.
@@ -109,6 +104,17 @@ pub enum Encoding {
     Utf8,
     /// Standard base64 with padding.
     Base64,
+}
+
+impl Encoding {
+    /// Bytes as the content of a file: text if they are, and else base64.
+    #[must_use]
+    pub fn of(bytes: Vec<u8>) -> (String, Self) {
+        match String::from_utf8(bytes) {
+            Ok(text) => (text, Self::Utf8),
+            Err(error) => (STANDARD.encode(error.as_bytes()), Self::Base64),
+        }
+    }
 }
 
 /// An environment variable.

@@ -51,10 +51,10 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr_base64: Option<String>,
     /// Whether stdout was cut, at its limit or since its place holds no more.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stdout_truncated: bool,
     /// Whether stderr was cut, at its limit or since its place holds no more.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stderr_truncated: bool,
     /// The program's exit status, when it exited by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,13 +81,8 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// Whether the interpreter was started before the code was known.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prestarted: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// How far a run is, in one word.
@@ -103,6 +98,12 @@ pub enum Phase {
     Succeeded,
     /// It ended in any other way.
     Failed,
+}
+
+impl From<Outcome> for Phase {
+    fn from(outcome: Outcome) -> Self {
+        if outcome.is_success() { Self::Succeeded } else { Self::Failed }
+    }
 }
 
 /// What came of the tests of a run.
@@ -145,7 +146,7 @@ pub struct CaseView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr_base64: Option<String>,
     /// Whether either was cut.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
 
@@ -183,9 +184,9 @@ impl Text {
     /// Text if the bytes are, and else base64.
     #[must_use]
     pub fn of(bytes: Vec<u8>) -> Self {
-        match String::from_utf8(bytes) {
-            Ok(text) => Self { text: Some(text), base64: None },
-            Err(error) => Self { text: None, base64: Some(STANDARD.encode(error.as_bytes())) },
+        match Encoding::of(bytes) {
+            (text, Encoding::Utf8) => Self { text: Some(text), base64: None },
+            (base64, Encoding::Base64) => Self { text: None, base64: Some(base64) },
         }
     }
 }
@@ -239,7 +240,7 @@ impl Run {
     #[must_use]
     pub fn ended(self, result: RunResult) -> Self {
         Self {
-            phase: if result.outcome.is_success() { Phase::Succeeded } else { Phase::Failed },
+            phase: result.outcome.into(),
             reason: result.outcome.as_str().to_owned(),
             outcome: Some(result.outcome),
             error: result.error,
@@ -261,10 +262,7 @@ impl OutputFile {
     #[must_use]
     pub fn new(name: String, bytes: Vec<u8>, media_type: String) -> Self {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let (content, encoding) = match Text::of(bytes) {
-            Text { text: Some(text), .. } => (text, Encoding::Utf8),
-            Text { base64, .. } => (base64.unwrap_or_default(), Encoding::Base64),
-        };
+        let (content, encoding) = Encoding::of(bytes);
         Self { name, size, media_type, content, encoding }
     }
 }

@@ -52,7 +52,7 @@ impl Verdict {
     /// language, unless the pod was taken away.
     #[must_use]
     pub fn of_check(outcome: &str, error: &str, output: &str, began: bool) -> Self {
-        let told = Outcome::ALL.into_iter().find(|known| known.as_str() == outcome);
+        let told = Outcome::named(outcome);
         if told.is_some_and(Outcome::is_success) {
             return Self::Served;
         }

@@ -100,7 +100,7 @@ impl Memory {
             PodState::Free => (true, Some(Verdict::Served)),
             PodState::Claimed | PodState::Silent | PodState::Retired => (true, None),
             PodState::Stuck { reason, message } => {
-                let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == *reason);
+                let outcome = Outcome::named(reason);
                 (false, outcome.and_then(|outcome| Verdict::of_failure(outcome, message)))
             }
             PodState::Ended { reason, message } if *reason == Outcome::RunnerFailed.as_str() => {

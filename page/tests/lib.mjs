@@ -13,6 +13,8 @@ import { chromium } from "playwright-core";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 const PATIENCE = 30_000;
+/** Milliseconds without an answer that nobody would take for work any more, however slow the machine. */
+const FROZEN = 5_000;
 
 /** The real server on a free port; or the one that LOCUS_PAGE_URL names. */
 export async function startServer(...flags) {
@@ -93,6 +95,21 @@ export class Visit {
 
   async ready() {
     await this.page.waitForSelector("#run:not([disabled])");
+  }
+
+  /** From now on the longest time that the page does nothing else is kept. */
+  async watchTasks() {
+    await this.page.evaluate(() => {
+      window.longest = 0;
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
+      }).observe({ entryTypes: ["longtask"] });
+    });
+  }
+
+  async wasNeverFrozen() {
+    const longest = await this.page.evaluate(() => window.longest);
+    assert.ok(longest < FROZEN, `the page did nothing else for ${longest} ms`);
   }
 
   async choose(name) {

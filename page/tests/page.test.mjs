@@ -6,9 +6,6 @@ import test, { after, before } from "node:test";
 
 import { Visit, startBrowser, startServer } from "./lib.mjs";
 
-/** Milliseconds without an answer that nobody would take for work any more, however slow the machine. */
-const FROZEN = 5_000;
-
 let browser;
 let server;
 let served;
@@ -238,17 +235,11 @@ visits("ten megabytes of output do not stop the page", async (visit, page) => {
   await page.click("#tabs [data-name=options]");
   await page.fill("#outputMegabytes", "12");
   await visit.type("import sys\nline = 'x' * 99 + '\\n'\nfor _ in range(100_000): sys.stdout.write(line)\nprint('the end')");
-  await page.evaluate(() => {
-    window.longest = 0;
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
-    }).observe({ entryTypes: ["longtask"] });
-  });
+  await visit.watchTasks();
   await page.click("#run");
   assert.equal(await visit.over(), "Finished");
   await visit.endsWith("the end");
-  const longest = await page.evaluate(() => window.longest);
-  assert.ok(longest < FROZEN, `the page did nothing else for ${longest} ms`);
+  await visit.wasNeverFrozen();
   assert.equal((await visit.output()).length, 10_000_000 + 8);
   // The end is in sight, and so is what was typed meanwhile.
   await page.waitForFunction(() => {
@@ -270,17 +261,11 @@ for (const [what, code] of [
     await page.click("#tabs [data-name=options]");
     await page.fill("#outputMegabytes", "12");
     await visit.type(code);
-    await page.evaluate(() => {
-      window.longest = 0;
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
-      }).observe({ entryTypes: ["longtask"] });
-    });
+    await visit.watchTasks();
     await page.click("#run");
     assert.equal(await visit.over(), "Finished");
     await visit.endsWith("the end");
-    const longest = await page.evaluate(() => window.longest);
-    assert.ok(longest < FROZEN, `the page did nothing else for ${longest} ms`);
+    await visit.wasNeverFrozen();
   });
 }
 

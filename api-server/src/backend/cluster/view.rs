@@ -21,13 +21,7 @@ pub fn summary(run: &CodeRun) -> Run {
     let status = run.status.as_ref();
     let outcome = status.and_then(outcome);
     let phase = match (outcome, status.and_then(|status| status.phase)) {
-        (Some(outcome), _) => {
-            if outcome.is_success() {
-                Phase::Succeeded
-            } else {
-                Phase::Failed
-            }
-        }
+        (Some(outcome), _) => Phase::from(outcome),
         (None, Some(CodeRunPhase::Running)) => Phase::Running,
         (None, _) => Phase::Pending,
     };
@@ -82,11 +76,7 @@ pub fn run(run: &CodeRun) -> Run {
 
 fn outcome(status: &CodeRunStatus) -> Option<Outcome> {
     // One that a newer operator has a word for is told as broken, with that word in its error.
-    status.outcome.as_deref().map(|name| known_outcome(name).unwrap_or(Outcome::RunnerFailed))
-}
-
-fn known_outcome(name: &str) -> Option<Outcome> {
-    Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    status.outcome.as_deref().map(|name| Outcome::named(name).unwrap_or(Outcome::RunnerFailed))
 }
 
 fn reason(status: Option<&CodeRunStatus>) -> String {
@@ -96,7 +86,7 @@ fn reason(status: Option<&CodeRunStatus>) -> String {
 
 fn error(status: &CodeRunStatus) -> String {
     let mut sentences = Vec::from_iter(status.error.clone().filter(|error| !error.is_empty()));
-    if let Some(name) = status.outcome.as_deref().filter(|name| known_outcome(name).is_none()) {
+    if let Some(name) = status.outcome.as_deref().filter(|name| Outcome::named(name).is_none()) {
         sentences.push(format!("the run ended with {name:?}, which this server does not know"));
     }
     for (stream, cut) in [("stdout", status.stdout_in_status_truncated), ("stderr", status.stderr_in_status_truncated)]
@@ -139,7 +129,7 @@ fn tests_view(tests: &TestsStatus) -> TestsView {
 
 fn case(case: &CaseStatus) -> CaseView {
     let end = case.outcome.as_deref().map(|name| CaseEnd {
-        outcome: known_outcome(name).unwrap_or(Outcome::RunnerFailed),
+        outcome: Outcome::named(name).unwrap_or(Outcome::RunnerFailed),
         error: case.error.clone().unwrap_or_default(),
         exit_code: case.exit_code,
         signal: case.signal.clone(),
