@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use locus_core::{Checker, Encoding, FileLeft, Limits, LimitsRequest, RunRequest, SourceFile, TestCase, Usage};
-use locus_languages::Hold;
+use locus_languages::{Compat, Hold};
 
 use crate::coderun::{FILE_BYTES_MAX, MEMORY_BYTES_MAX, OUTPUT_BYTES_MAX, PROCESSES_MAX, SECONDS_MAX};
 use crate::{
-    CodeRunSpec, EffectiveLimits, EnvVar, File, FileEncoding, FileLeftStatus, LanguageSpec, PrestartSpec,
+    CodeRunSpec, CompatSpec, EffectiveLimits, EnvVar, File, FileEncoding, FileLeftStatus, LanguageSpec, PrestartSpec,
     RequestedLimits, Test, TestChecker, UsageStatus, memory_bytes, memory_text,
 };
 
@@ -81,6 +81,7 @@ impl LanguageSpec {
             editor: self.editor.clone(),
             libraries: self.libraries.clone().unwrap_or_default(),
             example: self.example.clone().unwrap_or_default(),
+            compat: self.compat.as_ref().map(Compat::from).unwrap_or_default(),
         }
     }
 
@@ -109,7 +110,22 @@ impl LanguageSpec {
             editor: language.editor.clone(),
             libraries: some(language.libraries.clone()),
             example: Some(language.example.clone()).filter(|example| !example.is_empty()),
+            compat: Some(&language.compat).filter(|compat| **compat != Compat::default()).map(CompatSpec::from),
         }
+    }
+}
+
+impl From<&CompatSpec> for Compat {
+    fn from(compat: &CompatSpec) -> Self {
+        let CompatSpec { judge0, piston } = compat.clone();
+        Self { judge0: judge0.unwrap_or_default(), piston: piston.unwrap_or_default() }
+    }
+}
+
+impl From<&Compat> for CompatSpec {
+    fn from(compat: &Compat) -> Self {
+        let Compat { judge0, piston } = compat.clone();
+        Self { judge0: some(judge0), piston: some(piston) }
     }
 }
 

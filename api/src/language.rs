@@ -129,6 +129,26 @@ pub struct LanguageSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65_536))]
     pub example: Option<String>,
+
+    /// What the language is called by clients that were made for Judge0 and Piston.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compat: Option<CompatSpec>,
+}
+
+/// What a language is called by clients that were made for other systems.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompatSpec {
+    /// The numbers of Judge0 that mean it. It is listed under the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), inner(range(min = 1, max = 1_000_000)))]
+    pub judge0: Option<Vec<u32>>,
+    /// Its name in Piston, and then its aliases there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 63)))]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[a-z0-9][a-z0-9+#._-]*$'))")
+        .message("a name is lower-case letters, digits and + # . _ -, such as py or c++"))]
+    pub piston: Option<Vec<String>>,
 }
 
 /// What holds an interpreter in its start-up until it has a run.

@@ -13,7 +13,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 
 pub use catalogue::{Catalogue, Refusal, Served};
 pub use coderun::{CodeRun, CodeRunSpec, EnvVar, File, FileEncoding, RequestedLimits, Test, TestChecker};
-pub use language::{Language, LanguageSpec, LanguageStatus, PrestartSpec};
+pub use language::{CompatSpec, Language, LanguageSpec, LanguageStatus, PrestartSpec};
 pub use pool::{Pool, PoolLimits, PoolSpec, PoolStatus, READY};
 pub use quantity::{memory_bytes, memory_text};
 pub use status::{

@@ -60,6 +60,21 @@ pub struct Language {
     pub libraries: Vec<String>,
     /// A short program that shows what the language is like.
     pub example: String,
+    /// What other systems call it. No check of a language rests on it, so that it stands last and its record leaves it out.
+    #[serde(default)]
+    pub compat: Compat,
+}
+
+/// What a language is called by clients that were made for other systems.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Compat {
+    /// The numbers of Judge0 that mean it. It is listed under the first one.
+    #[serde(default)]
+    pub judge0: Vec<u32>,
+    /// Its name in Piston, and then its aliases there. Without any it goes by those of Locus.
+    #[serde(default)]
+    pub piston: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -250,6 +265,21 @@ mod tests {
             }
         }
         assert!(names.contains("python") && names.contains("javascript"));
+    }
+
+    #[test]
+    fn no_name_of_another_system_means_two_languages() {
+        let default = |languages: fn(&super::Language) -> Vec<String>| {
+            let mut names = HashSet::new();
+            for language in super::all().iter().filter(|language| language.default) {
+                for name in languages(language) {
+                    assert!(names.insert(name.clone()), "{name} means two languages");
+                }
+            }
+            names
+        };
+        assert!(default(|language| language.compat.piston.clone()).contains("py3"));
+        assert!(default(|language| language.compat.judge0.iter().map(u32::to_string).collect()).contains("71"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use locus_core::{Event, Phase, Run, RunRequest};
-use locus_languages::Language;
+use locus_languages::{Compat, Language};
 use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -177,13 +177,17 @@ pub struct LanguageInfo {
     pub libraries: Vec<String>,
     /// A short program that shows what the language is like.
     pub example: String,
+    /// What clients of other systems call it.
+    #[serde(skip)]
+    pub compat: Compat,
 }
 
 impl From<&Language> for LanguageInfo {
     fn from(language: &Language) -> Self {
         let (selector, editor) = (language.selector(), language.editor_mode().map(str::to_owned));
-        let Language { id, name, version, default, aliases, file_name, libraries, example, .. } = language.clone();
-        Self { id, name, version, default, selector, aliases, file_name, editor, libraries, example }
+        let Language { id, name, version, default, aliases, file_name, libraries, example, compat, .. } =
+            language.clone();
+        Self { id, name, version, default, selector, aliases, file_name, editor, libraries, example, compat }
     }
 }
 

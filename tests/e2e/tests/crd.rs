@@ -434,7 +434,8 @@ async fn a_language_at_its_bounds_is_accepted() {
         "readable": vec![format!("/{}", text(1023)); 64],
         "limits": {"memory": "512Mi"}, "compileLimits": {"memory": "1Gi", "timeoutSeconds": 60},
         "prestart": {"env": [{"name": "A", "value": "b"}], "fixedEnv": ["LC_*", "0*", "HOME"]},
-        "editor": "none", "libraries": vec![text(128); 128], "example": text(65_536)
+        "editor": "none", "libraries": vec![text(128); 128], "example": text(65_536),
+        "compat": {"judge0": vec![1_000_000; 32], "piston": vec![text(63); 32]}
     });
     for (name, spec) in [(text(63), full), ("c.plus-plus".into(), with(language(), json!({"id": "c++"})))] {
         let answer = submit_language(&client, &name, &spec).await;
