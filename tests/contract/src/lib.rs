@@ -16,6 +16,7 @@ mod events;
 mod files;
 mod input;
 mod output;
+pub mod recorded;
 mod refusals;
 mod runs;
 mod tests;
@@ -53,11 +54,14 @@ pub fn trials(base: &Base) -> Vec<Trial> {
 }
 
 fn trial(name: &'static str, test: Test, base: Base) -> Trial {
-    Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let told = runtime.block_on(async { tokio::time::timeout(BOUND, test(Api::new(&base))).await });
-        told.map_err(|_| Failed::from(format!("it has not ended within {} s", BOUND.as_secs())))
-    })
+    Trial::test(name, move || on_server(&base, test))
+}
+
+/// Runs a test within its time.
+fn on_server(base: &Base, test: impl AsyncFnOnce(Api)) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let told = runtime.block_on(async { tokio::time::timeout(BOUND, test(Api::new(base))).await });
+    told.map_err(|_| Failed::from(format!("it has not ended within {} s", BOUND.as_secs())))
 }
 
 /// A table of tests by their own names.
