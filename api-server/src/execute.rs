@@ -41,7 +41,7 @@ pub async fn execute(State(app): State<App>, Extension(client): Extension<Client
         return Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", message).as_output();
     }
     let timer = app.metrics.run(&request.language);
-    let ended = run(&app, Order { request, client, once: None, keep_seconds: 0 }).await;
+    let ended = run(&app, Order { request, client, once: None, keep_seconds: 0, note: None }).await;
     match ended {
         Ok(run) => {
             timer.ended(run.outcome.map_or("None", Outcome::as_str));

@@ -85,7 +85,7 @@ pub async fn create(
     let once = once(&headers, &client, &bytes)?;
     let timer = app.metrics.run(&request.language);
     let may_come_back = once.is_some();
-    let order = Order { request, client: client.clone(), once, keep_seconds: KEEP_SECONDS };
+    let order = Order { request, client: client.clone(), once, keep_seconds: KEEP_SECONDS, note: None };
     let (Taken { run, is_new }, running) = match take(&app, order).await {
         Ok(taken) => taken,
         Err(problem) => {
@@ -272,7 +272,7 @@ async fn waited(app: &App, client: &Client, id: &str, wait: Option<Duration>) ->
 
 /// Counts a run at its end, whoever waits for it.
 async fn count(app: App, client: Client, id: String, timer: RunTimer, _running: Option<Running>) {
-    match app.backend.wait(&client, &id).await {
+    match app.backend.ended(&client, &id).await {
         Ok(run) => timer.ended(run.outcome.map_or("None", Outcome::as_str)),
         Err(error) => timer.ended(error.reason()),
     }

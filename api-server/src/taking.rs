@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::answer::Problem;
 use crate::app::App;
-use crate::backend::{Backend, BackendError, Client, Order, Taken};
+use crate::backend::{Backend, BackendError, Client, NOTE_BYTES_MAX, Order, Taken};
 use crate::keys::Running;
 
 /// When to come back, perhaps to another server, after this one was told to stop.
@@ -22,6 +22,9 @@ pub async fn take(app: &App, order: Order) -> Result<(Taken, Option<Running>), P
     if app.is_draining() {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Draining", "the server is shutting down");
         return Err(problem.with(header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+    }
+    if order.note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX) {
+        return Err(BackendError::InvalidRequest(format!("a run has a note of at most {NOTE_BYTES_MAX} bytes")).into());
     }
     if let (Some(url), Some(callbacks)) = (&order.request.callback, &app.callbacks) {
         callbacks.check(url).map_err(|error| BackendError::InvalidRequest(error.to_string()))?;

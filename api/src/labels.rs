@@ -33,3 +33,5 @@ pub const CALLBACK: &str = "locus.dev/callback";
 /// The SHA-256 of the request that a CodeRun was made from, in hex, as an annotation: how the front door tells a request that
 /// comes again from another one under the same key.
 pub const DIGEST: &str = "locus.dev/request-digest";
+/// What whoever made a CodeRun keeps with it, as an annotation: a text that nobody else reads.
+pub const NOTE: &str = "locus.dev/note";

@@ -32,8 +32,14 @@ pub trait Backend: Send + Sync {
     /// A run as it is now, output and all once it has ended.
     fn get<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>>;
 
-    /// Waits for the end of a run.
+    /// What was asked for. Of a run that has no note a backend may have forgotten it, which is [`BackendError::NotFound`].
+    fn asked<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Asked, BackendError>>;
+
+    /// Waits for the end of a run: all of it.
     fn wait<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>>;
+
+    /// Waits for the end of a run: a summary, for whoever has no use for what its program wrote.
+    fn ended<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>>;
 
     /// Summaries of a client's runs, the newest first.
     fn list<'a>(&'a self, client: &'a Client, query: &'a Query) -> BoxFuture<'a, Result<Page, BackendError>>;
@@ -89,6 +95,20 @@ pub struct Order {
     pub once: Option<Once>,
     /// Seconds that the run is kept for after its end.
     pub keep_seconds: u32,
+    /// A text that is kept with the run, of at most [`NOTE_BYTES_MAX`]: what an API of another form has to say of it again.
+    pub note: Option<String>,
+}
+
+/// The most bytes of the note of a run.
+pub const NOTE_BYTES_MAX: usize = 32 << 10;
+
+/// What was asked for when a run was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The request.
+    pub request: RunRequest,
+    /// The note that came with it.
+    pub note: Option<String>,
 }
 
 /// What makes a run the same as one that was taken before.

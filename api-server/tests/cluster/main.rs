@@ -32,5 +32,5 @@ fn request() -> RunRequest {
 }
 
 fn order() -> Order {
-    Order { request: request(), client: None, once: None, keep_seconds: 0 }
+    Order { request: request(), client: None, once: None, keep_seconds: 0, note: None }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::join_all;
 use locus_api_server::backend::cluster::Settings;
-use locus_api_server::backend::{Backend as _, BackendError, Once, Order};
+use locus_api_server::backend::{Asked, Backend as _, BackendError, Once, Order};
 use locus_core::{Outcome, Phase, RunRequest};
 use serde_json::json;
 
@@ -49,6 +49,34 @@ async fn an_order_becomes_a_code_run_and_one_watch_feeds_all() {
     assert_eq!(body["metadata"]["annotations"], json!({"locus.dev/request-digest": "ab"}));
     assert_eq!(body["spec"], json!({"language": "python", "code": "print(1)", "ttlSecondsAfterFinished": 3600}));
     assert_eq!(server.asked("GET").len(), 4, "one list and one watch of CodeRuns and of Languages for all");
+}
+
+#[tokio::test]
+async fn what_was_asked_for_stands_in_the_code_run_and_is_its_clients_to_know() {
+    let server = Arc::<ApiServer>::default();
+    let cluster = server.ready(Settings::default()).await;
+    let request = RunRequest {
+        stdin: "in".into(),
+        labels: [("team".into(), "a".into())].into(),
+        callback: Some("https://a.example/".into()),
+        ..request()
+    };
+    let client = Some("ci".to_owned());
+    let order = Order { request, client: client.clone(), note: Some("a note\n".into()), ..order() };
+    let id = cluster.create(order.clone()).await.expect("it is taken").run.id;
+    let asked = Asked { request: order.request, note: order.note };
+    assert_eq!(cluster.asked(&client, &id).await, Ok(asked));
+    assert_eq!(cluster.asked(&None, &id).await, Err(BackendError::NotFound(id)));
+}
+
+#[tokio::test]
+async fn an_end_is_waited_for_without_its_output() {
+    let server = Arc::<ApiServer>::default();
+    server.ends_at_once(json!({"outcome": "NonZeroExit", "stdout": "1\n", "exitCode": 3}));
+    let cluster = server.ready(Settings::default()).await;
+    let id = cluster.create(order()).await.expect("it is taken").run.id;
+    let run = in_time(cluster.ended(&None, &id)).await.expect("it ran");
+    assert_eq!((run.outcome, run.exit_code, run.stdout), (Some(Outcome::NonZeroExit), Some(3), None));
 }
 
 #[tokio::test]

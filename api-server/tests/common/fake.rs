@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use futures::future::{BoxFuture, ready};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use locus_api_server::backend::{
-    Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing,
+    Asked, Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing,
 };
 use locus_core::{Run, RunRequest};
 use locus_runner::sandbox::SandboxReport;
@@ -24,6 +24,8 @@ pub struct Fake {
     pub orders: Mutex<Vec<Order>>,
     pub inputs: Mutex<Vec<Input>>,
     pub runs: Mutex<BTreeMap<String, (Client, Run)>>,
+    /// What was asked for with a note, by the id of its run.
+    pub asked: Mutex<BTreeMap<String, Asked>>,
 }
 
 impl Fake {
@@ -36,6 +38,7 @@ impl Fake {
             orders: Mutex::default(),
             inputs: Mutex::default(),
             runs: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -52,6 +55,10 @@ impl Fake {
             return Ok(Taken { run: run.summary(), is_new: false });
         }
         let created_at = format!("2026-01-01T00:00:00.{:06}Z", runs.len());
+        if let Some(note) = order.note {
+            let asked = Asked { request: order.request.clone(), note: Some(note) };
+            self.asked.lock().expect("not poisoned").insert(id.clone(), asked);
+        }
         let (language, labels) = (order.request.language, order.request.labels);
         let run = Run { id: id.clone(), language, labels, created_at, ..answer? };
         runs.insert(id, (order.client, run.clone()));
@@ -78,12 +85,24 @@ impl Backend for Fake {
         Box::pin(ready(self.find(client, id)))
     }
 
+    fn asked<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Asked, BackendError>> {
+        let asked = self.find(client, id).and_then(|_| {
+            let asked = self.asked.lock().expect("not poisoned").get(id).cloned();
+            asked.ok_or_else(|| BackendError::NotFound(id.to_owned()))
+        });
+        Box::pin(ready(asked))
+    }
+
     fn wait<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
         Box::pin(async {
             let run = self.find(client, id)?;
             // One that is never over is waited for without end.
             if run.is_over() { Ok(run) } else { std::future::pending().await }
         })
+    }
+
+    fn ended<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async { Ok(self.wait(client, id).await?.summary()) })
     }
 
     fn list<'a>(&'a self, client: &'a Client, query: &'a Query) -> BoxFuture<'a, Result<Page, BackendError>> {

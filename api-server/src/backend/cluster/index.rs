@@ -235,6 +235,15 @@ impl Follower {
         }
     }
 
+    /// Waits for the end of the run.
+    ///
+    /// # Errors
+    /// It is gone, and nobody saw its end.
+    pub async fn end(&mut self) -> Result<Arc<Seen>, BackendError> {
+        let gone = || BackendError::Unavailable("the run was deleted before its result was read".to_owned());
+        self.until(|seen| seen.summary.is_over()).await.ok_or_else(gone)
+    }
+
     /// Waits until the run is as asked, or gone.
     pub async fn until(&mut self, holds: impl Fn(&Seen) -> bool) -> Option<Arc<Seen>> {
         loop {

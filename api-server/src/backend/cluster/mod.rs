@@ -16,7 +16,9 @@ use kube::{Api, Client as KubeClient, Config};
 use locus_core::Run;
 use locus_core::token::TokenSigner;
 
-use crate::backend::{Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing};
+use crate::backend::{
+    Asked, Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing,
+};
 use index::{Index, KEPT_MAX};
 use runner::{RUNNER_PORT, Runners};
 use runs::Runs;
@@ -179,12 +181,21 @@ impl Backend for Cluster {
         Box::pin(async { Ok(self.runs.whole(&self.runs.read(client, id).await?).await) })
     }
 
+    fn asked<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Asked, BackendError>> {
+        Box::pin(async { Ok(order::asked(&self.runs.read(client, id).await?)) })
+    }
+
     fn wait<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
         Box::pin(async {
             let (mut follower, _) = self.runs.follow(client, id).await?;
-            let ended = follower.until(|seen| seen.summary.is_over()).await;
-            let gone = || BackendError::Unavailable("the run was deleted before its result was read".to_owned());
-            self.runs.ended(client, &*ended.ok_or_else(gone)?).await
+            self.runs.ended(client, &*follower.end().await?).await
+        })
+    }
+
+    fn ended<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async {
+            let (mut follower, _) = self.runs.follow(client, id).await?;
+            Ok((*follower.end().await?.summary).clone())
         })
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt as _;
 use locus_api::{CodeRun, CodeRunSpec, labels};
+use locus_core::RunRequest;
 use locus_core::request::is_label;
 
-use crate::backend::{BackendError, Order};
+use super::view;
+use crate::backend::{Asked, BackendError, Order};
 
 /// A `CodeRun` stays for at least this long: its result has to be read by then.
 const KEEP_SECONDS_MIN: u32 = 60;
@@ -15,7 +18,7 @@ const KEEP_SECONDS_MIN: u32 = 60;
 /// # Errors
 /// When the client's name can't be a label's value.
 pub fn code_run(order: Order) -> Result<CodeRun, BackendError> {
-    let Order { mut request, client, once, keep_seconds } = order;
+    let Order { mut request, client, once, keep_seconds, note } = order;
     let mut labels = std::mem::take(&mut request.labels);
     labels.insert(labels::FRONT_DOOR.to_owned(), "true".to_owned());
     if let Some(client) = client {
@@ -27,7 +30,8 @@ pub fn code_run(order: Order) -> Result<CodeRun, BackendError> {
     }
     let digest = once.as_ref().map(|once| (labels::DIGEST.to_owned(), once.digest.clone()));
     let callback = request.callback.take().map(|url| (labels::CALLBACK.to_owned(), url));
-    let annotations: BTreeMap<_, _> = digest.into_iter().chain(callback).collect();
+    let note = note.map(|note| (labels::NOTE.to_owned(), note));
+    let annotations: BTreeMap<_, _> = digest.into_iter().chain(callback).chain(note).collect();
     let ttl_seconds_after_finished = Some(keep_seconds.max(KEEP_SECONDS_MIN));
     let spec = CodeRunSpec { ttl_seconds_after_finished, ..CodeRunSpec::from(request) };
     let name = once.map_or_else(|| format!("run-{}", uuid::Uuid::new_v4()), |once| once.id);
@@ -37,16 +41,27 @@ pub fn code_run(order: Order) -> Result<CodeRun, BackendError> {
     Ok(run)
 }
 
+/// What was asked for, by the `CodeRun` that was made of it.
+pub fn asked(run: &CodeRun) -> Asked {
+    let annotations = run.annotations();
+    let request = RunRequest {
+        labels: view::own_labels(run),
+        callback: annotations.get(labels::CALLBACK).cloned(),
+        ..RunRequest::from(&run.spec)
+    };
+    Asked { request, note: annotations.get(labels::NOTE).cloned() }
+}
+
 #[cfg(test)]
 mod tests {
     use locus_core::RunRequest;
 
-    use super::code_run;
-    use crate::backend::{BackendError, Once, Order};
+    use super::{asked, code_run};
+    use crate::backend::{Asked, BackendError, Once, Order};
 
     fn order() -> Order {
         let request = RunRequest { language: "python".into(), code: Some(String::new()), ..RunRequest::default() };
-        Order { request, client: None, once: None, keep_seconds: 0 }
+        Order { request, client: None, once: None, keep_seconds: 0, note: None }
     }
 
     #[test]
@@ -70,6 +85,15 @@ mod tests {
         assert_eq!(annotations["locus.dev/callback"], "https://a.example/");
         assert_eq!(annotations["locus.dev/request-digest"], "ab");
         assert_eq!((run.metadata.name.as_deref(), run.spec.ttl_seconds_after_finished), (Some("run-1"), Some(3600)));
+    }
+
+    #[test]
+    fn what_was_asked_for_is_found_again() {
+        let mut order = Order { client: Some("ci".into()), note: Some("a: 1".into()), ..order() };
+        order.request.labels.insert("team".into(), "a".into());
+        order.request.callback = Some("https://a.example/".into());
+        let expected = Asked { request: order.request.clone(), note: order.note.clone() };
+        assert_eq!(asked(&code_run(order).expect("it is well formed")), expected);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! From what the cluster says of a run to what clients are told.
 
+use std::collections::BTreeMap;
+
 use kube::ResourceExt as _;
 use locus_api::{
     CaseStatus, CodeRun, CodeRunStatus, CompileStatus, EffectiveLimits, FileEncoding, FileLeftStatus, FileStatus,
@@ -25,11 +27,10 @@ pub fn summary(run: &CodeRun) -> Run {
         (None, Some(CodeRunPhase::Running)) => Phase::Running,
         (None, _) => Phase::Pending,
     };
-    let labels = run.labels().iter().filter(|(name, _)| !name.starts_with(OWN_PREFIX));
     let blank = Run {
         id: run.name_any(),
         language: run.spec.language.clone(),
-        labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        labels: own_labels(run),
         phase,
         reason: outcome.map_or_else(|| reason(status), |outcome| outcome.as_str().to_owned()),
         outcome,
@@ -52,6 +53,12 @@ pub fn summary(run: &CodeRun) -> Run {
         prestarted: status.prestarted.unwrap_or_default(),
         ..blank
     }
+}
+
+/// The labels that the client gave a run.
+pub fn own_labels(run: &CodeRun) -> BTreeMap<String, String> {
+    let labels = run.labels().iter().filter(|(name, _)| !name.starts_with(OWN_PREFIX));
+    labels.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// A run with all that its status holds: output and files too, once it has ended.

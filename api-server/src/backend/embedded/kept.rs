@@ -6,14 +6,15 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use locus_core::cases::{Shown, judge, judged};
 use locus_core::{
-    CaseTranscript, CaseView, Event, Outcome, Phase, Run, RunResult, TestCase, TestsView, Text, Transcript, Verdict,
+    CaseTranscript, CaseView, Event, Outcome, Phase, Run, RunRequest, RunResult, TestCase, TestsView, Text, Transcript,
+    Verdict,
 };
 use locus_runner::embedded::Stdin;
 use locus_runner::journal::{Journal, Reader};
 use tokio::sync::watch;
 
 use crate::backend::files::returned;
-use crate::backend::{Client, Order, Told, without_half_character};
+use crate::backend::{Asked, Client, Order, Told, without_half_character};
 
 /// A run of this machine.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Kept {
     pub keep: Duration,
     /// Whether its program may be sent input while it runs.
     pub interactive: bool,
+    /// What was asked for, where it has a note.
+    pub asked: Option<Asked>,
     tests: Vec<TestCase>,
     journal: Arc<Journal>,
     /// The run without what its program wrote, which the journal holds.
@@ -38,8 +41,10 @@ pub struct Kept {
 impl Kept {
     /// A run that waits for its turn.
     pub fn new(run: Run, order: Order) -> Self {
-        let Order { request, client, once, keep_seconds } = order;
+        let Order { request, client, once, keep_seconds, note } = order;
+        let asked = note.map(|note| Asked { request: request.clone(), note: Some(note) });
         Self {
+            asked,
             client,
             digest: once.map(|once| once.digest),
             keep: Duration::from_secs(keep_seconds.into()),
@@ -137,14 +142,15 @@ impl Kept {
         if run.is_over() { with_output(run, self.transcript()) } else { run }
     }
 
-    /// How many bytes it holds of what clients and programs may make large: output, a compiler's too, files and tests.
+    /// How many bytes it holds of what clients and programs may make large: output, a compiler's too, files, tests, and what
+    /// was asked for.
     pub fn size(&self) -> usize {
         let compile =
             self.known.borrow().compile.as_ref().map_or(0, |compile| compile.stdout.len() + compile.stderr.len());
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let arguments = |test: &TestCase| test.args.iter().flatten().map(String::len).sum::<usize>();
-        let tests = self.tests.iter().map(|test| test.stdin.len() + text(&test.expected_stdout) + arguments(test));
-        self.journal.size() + compile + tests.sum::<usize>()
+        let asked = self.asked.as_ref().map_or(0, |Asked { request, note }| {
+            size_of(request) + size_of_tests(&request.tests) + note.as_ref().map_or(0, String::len)
+        });
+        self.journal.size() + compile + size_of_tests(&self.tests) + asked
     }
 
     /// What is told of it by now. Nothing that was pushed has to be waited for.
@@ -200,6 +206,23 @@ impl Watch {
         self.kept.ended().await;
         Some(Told::Ended(Box::new(self.kept.whole())))
     }
+}
+
+fn size_of_tests(tests: &[TestCase]) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    tests.iter().map(|test| test.stdin.len() + text(&test.expected_stdout) + total(test.args.iter().flatten())).sum()
+}
+
+/// The bytes of a request beside those of its tests.
+fn size_of(request: &RunRequest) -> usize {
+    let files = request.files.iter().map(|file| file.name.len() + file.content.len());
+    let env = request.env.iter().map(|variable| variable.name.len() + variable.value.len());
+    let lists = [&request.args, &request.compile_args, &request.output_files].map(total);
+    request.code.as_ref().map_or(0, String::len) + request.stdin.len() + files.chain(env).chain(lists).sum::<usize>()
+}
+
+fn total<'a>(texts: impl IntoIterator<Item = &'a String>) -> usize {
+    texts.into_iter().map(String::len).sum()
 }
 
 fn verdict(test: &TestCase, case: Option<&CaseTranscript>) -> Verdict {

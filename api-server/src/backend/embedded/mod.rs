@@ -11,7 +11,9 @@ use locus_runner::embedded::Launcher;
 use locus_runner::sandbox::SandboxReport;
 use locus_runner::toolchain::{Survey, Toolchain};
 
-use crate::backend::{Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing};
+use crate::backend::{
+    Asked, Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing,
+};
 use crate::callback::Callbacks;
 use crate::gate::Gate;
 use drive::{Driver, Going};
@@ -146,12 +148,27 @@ impl Backend for Embedded {
         Box::pin(async { Ok(self.store.get(client, id)?.whole()) })
     }
 
+    fn asked<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Asked, BackendError>> {
+        Box::pin(async {
+            let missing = || BackendError::NotFound(id.to_owned());
+            self.store.get(client, id)?.asked.clone().ok_or_else(missing)
+        })
+    }
+
     fn wait<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
         Box::pin(async {
             let kept = self.store.get(client, id)?;
             kept.ended().await;
             self.store.told(&kept);
             Ok(kept.whole())
+        })
+    }
+
+    fn ended<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
+        Box::pin(async {
+            let kept = self.store.get(client, id)?;
+            kept.ended().await;
+            Ok(kept.summary())
         })
     }
 
@@ -232,7 +249,7 @@ mod tests {
     use locus_runner::toolchain::{Survey, Toolchain};
 
     use super::Embedded;
-    use crate::backend::{Backend as _, BackendError};
+    use crate::backend::{Asked, Backend as _, BackendError, Order};
     use crate::gate::Gate;
 
     fn machine(ids: &[&str]) -> Embedded {
@@ -277,6 +294,23 @@ mod tests {
         assert!(
             matches!(empty.ready(), Err(BackendError::Unavailable(text)) if text.contains("JavaScript, ") && text.contains("Python"))
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_is_kept_with_a_note_and_not_without_one() {
+        // Nothing is ever let through the gate.
+        let machine = Embedded { gate: Gate::new(0, 2), ..machine(&["python"]) };
+        let take = async |note: Option<&str>| {
+            let (request, note) = (request("python"), note.map(str::to_owned));
+            let order = Order { request, client: Some("a".into()), once: None, keep_seconds: 60, note };
+            machine.create(order).await.expect("there is room").run.id
+        };
+        let (noted, plain) = (take(Some("a note")).await, take(None).await);
+        let expected = Asked { request: request("python"), note: Some("a note".into()) };
+        assert_eq!(machine.asked(&Some("a".into()), &noted).await, Ok(expected));
+        for (client, id) in [(Some("a".to_owned()), &plain), (Some("b".to_owned()), &noted), (None, &noted)] {
+            assert_eq!(machine.asked(&client, id).await, Err(BackendError::NotFound(id.clone())), "{client:?}");
+        }
     }
 
     #[tokio::test]

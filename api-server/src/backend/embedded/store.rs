@@ -189,7 +189,8 @@ mod tests {
     /// A run of so many bytes that has ended.
     fn ended(store: &Arc<Store>, id: &str, client: Option<&str>, keep_seconds: u32, bytes: usize) -> Arc<Kept> {
         let once = id.starts_with("once").then(|| Once { id: id.to_owned(), digest: String::new() });
-        let order = Order { request: RunRequest::default(), client: client.map(str::to_owned), once, keep_seconds };
+        let order =
+            Order { request: RunRequest::default(), client: client.map(str::to_owned), once, keep_seconds, note: None };
         let new = || Ok::<_, BackendError>(Arc::new(Kept::new(Run { id: id.into(), ..Run::default() }, order)));
         let (kept, is_new) = store.insert(id, new).expect("there is no such run");
         assert!(is_new);
@@ -216,6 +217,19 @@ mod tests {
         assert_eq!(ids(&store), ["d", "e"]);
         ended(&store, "f", None, 60, 500);
         assert_eq!(ids(&store), ["f"], "the last one stays, however large");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_counts_with_its_run() {
+        let request = RunRequest {
+            code: Some("x".repeat(100)),
+            stdin: "y".repeat(20),
+            args: vec!["z".into(), "zz".into()],
+            ..RunRequest::default()
+        };
+        let order = |note| Order { request: request.clone(), client: None, once: None, keep_seconds: 60, note };
+        let size = |note| Kept::new(Run::default(), order(note)).size();
+        assert_eq!((size(None), size(Some("note".into()))), (0, 127));
     }
 
     #[tokio::test]
