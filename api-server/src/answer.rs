@@ -1,6 +1,7 @@
-//! Answers that are no result: one form for the programs' contract, one for everything else.
+//! Answers that are no result: what is wrong, in the words of the API that was called.
 
-use axum::Json;
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -10,6 +11,7 @@ use tower_http::request_id::RequestId;
 use utoipa::ToSchema;
 
 use crate::backend::BackendError;
+use crate::compat::Dialect;
 
 /// The answer of `POST /execute`, whatever happens: these three keys and no other.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -22,7 +24,7 @@ pub struct Output {
     pub error: String,
 }
 
-/// What is wrong, for every route but `/execute`.
+/// What is wrong, for the routes of our own API.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemBody {
@@ -45,12 +47,14 @@ pub struct Problem {
     pub message: String,
     /// What else the answer says.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How far apart requests may come, where they come too often.
+    pub every: Option<Duration>,
 }
 
 impl Problem {
     /// A problem.
     pub fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { status, reason, message: message.into(), headers: Vec::new() }
+        Self { status, reason, message: message.into(), headers: Vec::new(), every: None }
     }
 
     /// The same with a header.
@@ -58,15 +62,6 @@ impl Problem {
     pub fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
-    }
-
-    /// The same in the form of `POST /execute`.
-    #[must_use]
-    pub fn as_output(self) -> Response {
-        let output = Output { error: self.message, ..Output::default() };
-        let mut response = (self.status, Json(output)).into_response();
-        response.headers_mut().extend(self.headers);
-        response
     }
 }
 
@@ -107,22 +102,19 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Gives each problem its body, which names the request.
+/// Gives each problem its body, in the words of the API that was called.
 pub async fn name_requests(request: Request, next: Next) -> Response {
+    let dialect = Dialect::of(request.method(), request.uri().path());
     let id = request.extensions().get::<RequestId>().cloned();
     let mut response = next.run(request).await;
-    let Some(Problem { status, reason, message, headers }) = response.extensions_mut().remove::<Problem>() else {
-        return response;
-    };
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-    let body = Json(ProblemBody { reason, message, request_id: id.to_owned() });
-    let mut named = (status, body).into_response();
-    named.headers_mut().extend(headers);
+    let mut told = dialect.answer(problem, id);
     // What other layers have added since, such as Allow, stays.
     for (name, value) in response.headers() {
-        if !named.headers().contains_key(name) && name != header::CONTENT_LENGTH {
-            named.headers_mut().insert(name, value.clone());
+        if !told.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+            told.headers_mut().insert(name, value.clone());
         }
     }
-    named
+    told
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -11,8 +11,9 @@ use axum::response::{IntoResponse as _, Response};
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{BackendError, Client};
+use crate::compat::Dialect;
 use crate::keys::{Key, Keys, Running};
-use crate::rate::{self, Asker, Rate};
+use crate::rate::{self, Asker, Rate, TooOften};
 
 /// What the server knows of its clients.
 #[derive(Debug)]
@@ -46,12 +47,12 @@ impl Clients {
         key.run().map(Some).ok_or(BackendError::TooManyRuns { most: key.concurrent_runs.map_or(u32::MAX, Into::into) })
     }
 
-    fn admit(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Result<Client, Problem> {
+    fn admit(&self, dialect: Dialect, peer: Option<SocketAddr>, headers: &HeaderMap) -> Result<Client, Problem> {
         let Some(keys) = &self.keys else {
             self.rate.ask(&self.rate.asker(peer, headers)).map_err(too_often)?;
             return Ok(None);
         };
-        match bearer(headers).map(|key| keys.find(key)) {
+        match dialect.key(headers).map(|key| keys.find(key)) {
             Some(Some(key)) => {
                 self.ask(&key).map_err(too_often)?;
                 Ok(Some(key.name.clone()))
@@ -64,7 +65,7 @@ impl Clients {
         }
     }
 
-    fn ask(&self, key: &Key) -> Result<(), u32> {
+    fn ask(&self, key: &Key) -> Result<(), TooOften> {
         match &key.rate {
             Some(rate) => rate::ask(rate),
             None => self.rate.ask(&Asker::Key(key.name.clone())),
@@ -75,21 +76,14 @@ impl Clients {
 /// Lets those through that may ask now, and tells the handlers who they are.
 pub async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-    match app.clients.admit(peer, request.headers()) {
+    let dialect = Dialect::of(request.method(), request.uri().path());
+    match app.clients.admit(dialect, peer, request.headers()) {
         Ok(client) => {
             request.extensions_mut().insert::<Client>(client);
             next.run(request).await
         }
-        Err(problem) => {
-            let is_execute = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == "/execute");
-            if is_execute { problem.as_output() } else { problem.into_response() }
-        }
+        Err(problem) => problem.into_response(),
     }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 fn unauthorized(has_key: bool) -> Problem {
@@ -105,7 +99,8 @@ fn unauthorized(has_key: bool) -> Problem {
     problem.with(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
-fn too_often(seconds: u32) -> Problem {
+fn too_often(TooOften { seconds, every }: TooOften) -> Problem {
     let message = format!("you ask too often: try again in {seconds} s");
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "RateLimited", message).with(header::RETRY_AFTER, seconds)
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "RateLimited", message);
+    Problem { every: Some(every), ..problem.with(header::RETRY_AFTER, seconds) }
 }

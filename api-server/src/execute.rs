@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(2 * 300 + 600);
 const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
 
 /// Runs a program and waits for it. Nothing is kept of it behind the answer.
+///
+/// # Errors
+/// Why there is no result.
 #[utoipa::path(
     post, path = "/execute", tag = "execute", operation_id = "execute",
     request_body(content = RunRequest, example = json!({"language": "python", "code": "print(6 * 7)"})),
@@ -31,25 +34,26 @@ const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
         ExecuteRefusals,
     ),
 )]
-pub async fn execute(State(app): State<App>, Extension(client): Extension<Client>, body: Body) -> Response {
-    let request = match body::read(body).await {
-        Ok((request, _)) => request,
-        Err(problem) => return problem.as_output(),
-    };
+pub async fn execute(
+    State(app): State<App>,
+    Extension(client): Extension<Client>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (request, _) = body::read(body).await?;
     if request.interactive {
         let message = "interactive has no use here, where nobody can send input: POST the run to /api/v1/runs";
-        return Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", message).as_output();
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", message));
     }
     let timer = app.metrics.run(&request.language);
     let ended = run(&app, Order { request, client, once: None, keep_seconds: 0, note: None }).await;
     match ended {
         Ok(run) => {
             timer.ended(run.outcome.map_or("None", Outcome::as_str));
-            answer(run)
+            Ok(answer(run))
         }
         Err(problem) => {
             timer.ended(problem.reason);
-            problem.as_output()
+            Err(problem)
         }
     }
 }

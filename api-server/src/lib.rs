@@ -11,6 +11,7 @@ pub mod banner;
 pub mod body;
 pub mod callback;
 pub mod clients;
+pub mod compat;
 pub mod events;
 pub mod execute;
 pub mod flags;

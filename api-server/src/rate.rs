@@ -49,14 +49,14 @@ impl Rate {
     /// Counts a request.
     ///
     /// # Errors
-    /// The seconds until there may be the next one.
-    pub fn ask(&self, asker: &Asker) -> Result<(), u32> {
+    /// When there may be the next one.
+    pub fn ask(&self, asker: &Asker) -> Result<(), TooOften> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         self.sweep(limiter);
         // Keys are few, and who has one is not to wait for strangers.
         let has_place = limiter.len() < CLIENTS_MAX || matches!(asker, Asker::Key(_));
         let asker = if has_place { asker } else { &Asker::Other };
-        limiter.check_key(asker).map_err(|until| seconds(&until))
+        limiter.check_key(asker).map_err(|until| TooOften::from(&until))
     }
 
     fn sweep(&self, limiter: &DefaultKeyedRateLimiter<Asker>) {
@@ -104,14 +104,26 @@ impl Rate {
 /// Counts a request of a key that has a rate of its own.
 ///
 /// # Errors
-/// The seconds until there may be the next one.
-pub fn ask(rate: &DefaultDirectRateLimiter) -> Result<(), u32> {
-    rate.check().map_err(|until| seconds(&until))
+/// When there may be the next one.
+pub fn ask(rate: &DefaultDirectRateLimiter) -> Result<(), TooOften> {
+    rate.check().map_err(|until| TooOften::from(&until))
 }
 
-fn seconds(until: &NotUntil<<DefaultClock as Clock>::Instant>) -> u32 {
-    let wait = until.wait_time_from(DefaultClock::default().now());
-    u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
+/// A client has asked more often than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooOften {
+    /// The seconds until there may be the next request.
+    pub seconds: u32,
+    /// How far apart requests may come for ever.
+    pub every: Duration,
+}
+
+impl From<&NotUntil<<DefaultClock as Clock>::Instant>> for TooOften {
+    fn from(until: &NotUntil<<DefaultClock as Clock>::Instant>) -> Self {
+        let wait = until.wait_time_from(DefaultClock::default().now());
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        Self { seconds, every: until.quota().replenish_interval() }
+    }
 }
 
 /// An address, perhaps with a port, as proxies write it.
@@ -143,7 +155,7 @@ mod tests {
         let (a, b) = (v4("192.0.2.1"), Asker::Key("b".into()));
         assert_eq!([rate.ask(&a), rate.ask(&a)], [Ok(()), Ok(())]);
         let wait = rate.ask(&a).expect_err("it has asked twice");
-        assert!((29..=31).contains(&wait), "{wait}");
+        assert!((29..=31).contains(&wait.seconds) && wait.every.as_secs() == 30, "{wait:?}");
         assert_eq!(rate.ask(&b), Ok(()));
     }
 

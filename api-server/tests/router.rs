@@ -380,6 +380,23 @@ async fn where_programs_run_on_this_machine_other_pages_may_not_start_one() {
     }
 }
 
+#[tokio::test]
+async fn what_stands_in_front_of_all_routes_refuses_in_the_words_of_each_api() {
+    let app = works().for_pages(OWN_PAGE);
+    let message = "other web pages may not run programs here: allow one with --cors-origin";
+    for (path, expected) in [
+        ("/execute", json!({"stdout": "", "stderr": "", "error": message})),
+        ("/api/v2/execute", json!({"message": message})),
+        ("/api/v1/runs", json!({"reason": "ForeignOrigin", "message": message, "requestId": "a"})),
+    ] {
+        let headers = [("host", "localhost"), ("origin", "https://evil.example"), ("x-request-id", "a")];
+        let (status, _, body) = call(&app, Method::POST, path, &headers, "{}").await;
+        assert_eq!((status, body), (403, expected), "{path}");
+    }
+    let nothing = call(&app, Method::GET, "/api/v2/nothing", &[], "").await;
+    assert_eq!((nothing.0, nothing.2), (404, json!({"message": "Not Found"})));
+}
+
 /// Asks for a path of runs with further headers.
 async fn call(app: &App, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, HeaderMap, Value) {
     let mut request = request(method, path, body.to_owned());

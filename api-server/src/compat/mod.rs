@@ -1,0 +1,107 @@
+//! The HTTP APIs of others, on the same runs: whoever comes from one of them changes a URL and nothing else.
+//!
+//! What stands in front of all routes (keys, rates, bounds) refuses in the words of the API that was called. A
+//! [`Dialect`] is those words.
+
+use axum::Json;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::answer::{Output, Problem, ProblemBody};
+
+pub mod piston;
+
+/// In which API's words a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Our own: the reason, a message, and the request's id.
+    Native,
+    /// That of `POST /execute`: three keys, whatever happens.
+    Execute,
+    /// Piston's: a message.
+    Piston,
+}
+
+impl Dialect {
+    /// The API that a request calls, also where there is nothing at its path.
+    #[must_use]
+    pub fn of(method: &Method, path: &str) -> Self {
+        match path {
+            "/execute" if method == Method::POST => Self::Execute,
+            path if piston::owns(path) => Self::Piston,
+            _ => Self::Native,
+        }
+    }
+
+    /// The API key of a request, where the API has it.
+    #[must_use]
+    pub fn key(self, headers: &HeaderMap) -> Option<&str> {
+        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+        match (self, authorization.split_once(' ')) {
+            (_, Some((scheme, key))) if scheme.eq_ignore_ascii_case("bearer") => Some(key.trim()),
+            (Self::Piston, None) => Some(authorization),
+            _ => None,
+        }
+    }
+
+    /// The answer that tells of a problem.
+    #[must_use]
+    pub fn answer(self, mut problem: Problem, request_id: &str) -> Response {
+        let headers = std::mem::take(&mut problem.headers);
+        let Problem { status, reason, ref message, .. } = problem;
+        let mut response = match self {
+            Self::Native => {
+                let (message, request_id) = (message.clone(), request_id.to_owned());
+                (status, Json(ProblemBody { reason, message, request_id })).into_response()
+            }
+            Self::Execute => (status, Json(Output { error: message.clone(), ..Output::default() })).into_response(),
+            Self::Piston => piston::told(problem),
+        };
+        response.headers_mut().extend(headers);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, Method};
+
+    use super::Dialect;
+
+    #[test]
+    fn a_path_is_answered_in_the_words_of_its_api() {
+        for (path, dialect) in [
+            ("/execute", Dialect::Execute),
+            ("/execute/x", Dialect::Native),
+            ("/api/v1/runs", Dialect::Native),
+            ("/", Dialect::Native),
+            ("/api/v2", Dialect::Piston),
+            ("/api/v2/", Dialect::Piston),
+            ("/api/v2/execute", Dialect::Piston),
+            ("/api/v2/piston/runtimes", Dialect::Piston),
+            ("/api/v2/nothing", Dialect::Piston),
+            ("/api/v20", Dialect::Native),
+        ] {
+            assert_eq!(Dialect::of(&Method::POST, path), dialect, "{path}");
+        }
+        assert_eq!(Dialect::of(&Method::GET, "/execute"), Dialect::Native);
+    }
+
+    #[test]
+    fn a_key_is_where_the_api_has_it() {
+        for (dialect, value, key) in [
+            (Dialect::Native, "Bearer a", Some("a")),
+            (Dialect::Execute, "bearer  a ", Some("a")),
+            (Dialect::Native, "a", None),
+            (Dialect::Native, "Basic a", None),
+            (Dialect::Piston, "a", Some("a")),
+            (Dialect::Piston, "Bearer a", Some("a")),
+            (Dialect::Piston, "Basic a", None),
+        ] {
+            let headers =
+                HeaderMap::from_iter([("authorization".parse().expect("a name"), HeaderValue::from_static(value))]);
+            assert_eq!(dialect.key(&headers), key, "{dialect:?} {value:?}");
+        }
+        assert_eq!(Dialect::Piston.key(&HeaderMap::new()), None);
+    }
+}
