@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use locus_core::{LimitsRequest, RunRequest};
+use locus_core::{LimitsRequest, RunRequest, Seconds};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -226,14 +226,14 @@ fn cut(text: &str) -> String {
 /// Refuses limits that no program could run within.
 fn check_limits(limits: &LimitsRequest) -> Result<(), String> {
     let zero = [
-        ("timeoutSeconds", limits.timeout_seconds == Some(0)),
-        ("cpuSeconds", limits.cpu_seconds == Some(0)),
+        ("timeoutSeconds", limits.timeout_seconds == Some(Seconds::ZERO)),
+        ("cpuSeconds", limits.cpu_seconds == Some(Seconds::ZERO)),
         ("memoryBytes", limits.memory_bytes == Some(0)),
         ("outputBytes", limits.output_bytes == Some(0)),
         ("processes", limits.processes == Some(0)),
     ];
     match zero.into_iter().find(|(_, zero)| *zero) {
-        Some((name, _)) => Err(format!("limits.{name} must be at least 1; leave it out for the default")),
+        Some((name, _)) => Err(format!("limits.{name} must be more than 0; leave it out for the default")),
         None => Ok(()),
     }
 }
@@ -295,8 +295,8 @@ mod tests {
             (
                 r#"{"language": "c", "limits": {"timeoutSeconds": "3"}}"#,
                 "InvalidRequest",
-                "the request can't be understood: limits.timeoutSeconds: invalid type: string \"3\", expected u32 at line 1 \
-                 column 50",
+                "the request can't be understood: limits.timeoutSeconds: invalid type: string \"3\", expected a number of seconds such as 2 or \
+                 0.5 at line 1 column 50",
             ),
             (
                 "null",

@@ -126,6 +126,7 @@ async fn a_request_that_says_nothing_sensible_is_refused_with_the_reason() {
         (r#"{"language": "python", "code": "", "limits": {"seconds": 1}}"#, "unknown field `seconds`"),
         (r#"{"language": "python", "code": "", "limits": {"timeoutSeconds": 0}}"#, "limits.timeoutSeconds"),
         (r#"{"language": "python", "code": "", "limits": {"timeoutSeconds": -1}}"#, "-1"),
+        (r#"{"language": "python", "code": "", "limits": {"cpuSeconds": -0.5}}"#, "-0.5"),
         (r#"{"language": "python", "code": ""} {}"#, "trailing characters"),
     ] {
         let (app, fake) = app(Ok(run(Outcome::Completed)));

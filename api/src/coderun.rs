@@ -2,6 +2,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::{CustomResource, CustomResourceExt as _, KubeSchema};
+use locus_core::Seconds;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -255,14 +256,14 @@ pub const FILE_BYTES_MAX: u32 = i32::MAX as u32;
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedLimits {
-    /// Wall-clock seconds of each step.
+    /// Wall-clock seconds of each step; fractions count to the millisecond.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = SECONDS_MAX))]
-    pub timeout_seconds: Option<u32>,
-    /// Seconds of cpu time.
+    #[schemars(with = "Option<f64>", range(min = 0.001, max = SECONDS_MAX))]
+    pub timeout_seconds: Option<Seconds>,
+    /// Seconds of cpu time; fractions count to the millisecond.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = SECONDS_MAX))]
-    pub cpu_seconds: Option<u32>,
+    #[schemars(with = "Option<f64>", range(min = 0.001, max = SECONDS_MAX))]
+    pub cpu_seconds: Option<Seconds>,
     /// Memory, as digits with an optional suffix: `128Mi`, `1Gi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use locus_core::{Checker, Encoding, FileLeft, Limits, LimitsRequest, RunRequest, SourceFile, TestCase, Usage};
+use locus_core::{
+    Checker, Encoding, FileLeft, Limits, LimitsRequest, RunRequest, Seconds, SourceFile, TestCase, Usage,
+};
 use locus_languages::{Compat, Hold};
 
 use crate::coderun::{FILE_BYTES_MAX, MEMORY_BYTES_MAX, OUTPUT_BYTES_MAX, PROCESSES_MAX, SECONDS_MAX};
@@ -229,8 +231,8 @@ impl From<LimitsRequest> for RequestedLimits {
     fn from(limits: LimitsRequest) -> Self {
         let narrow = |bytes: u64, most| u32::try_from(bytes).unwrap_or(u32::MAX).min(most);
         Self {
-            timeout_seconds: limits.timeout_seconds.map(|seconds| seconds.min(SECONDS_MAX)),
-            cpu_seconds: limits.cpu_seconds.map(|seconds| seconds.min(SECONDS_MAX)),
+            timeout_seconds: limits.timeout_seconds.map(|seconds| seconds.min(Seconds::whole(SECONDS_MAX))),
+            cpu_seconds: limits.cpu_seconds.map(|seconds| seconds.min(Seconds::whole(SECONDS_MAX))),
             memory: limits.memory_bytes.map(|bytes| memory_text(bytes.min(MEMORY_BYTES_MAX))),
             output_bytes: limits.output_bytes.map(|bytes| narrow(bytes, OUTPUT_BYTES_MAX)),
             processes: limits.processes.map(|processes| processes.min(PROCESSES_MAX)),
@@ -265,22 +267,22 @@ impl From<Usage> for UsageStatus {
 
 #[cfg(test)]
 mod tests {
-    use locus_core::{Checker, EnvVar, LimitsRequest, RunRequest, SourceFile, TestCase};
+    use locus_core::{Checker, EnvVar, LimitsRequest, RunRequest, Seconds, SourceFile, TestCase};
 
     use crate::{CodeRunSpec, LanguageSpec};
 
     #[test]
     fn limits_beyond_what_a_code_run_may_ask_for_are_the_most_that_it_may() {
         let most = LimitsRequest {
-            timeout_seconds: Some(u32::MAX),
-            cpu_seconds: Some(u32::MAX),
+            timeout_seconds: Some(Seconds::MAX),
+            cpu_seconds: Some(Seconds::MAX),
             memory_bytes: Some(u64::MAX),
             output_bytes: Some(u64::MAX),
             processes: Some(u32::MAX),
             file_bytes: Some(u64::MAX),
         };
         let asked = super::RequestedLimits::from(most);
-        assert_eq!((asked.timeout_seconds, asked.output_bytes), (Some(86400), Some(16 << 20)));
+        assert_eq!((asked.timeout_seconds, asked.output_bytes), (Some(Seconds::whole(86400)), Some(16 << 20)));
         assert_eq!(asked.memory.as_deref(), Some("1048576Gi"));
         let near = LimitsRequest { memory_bytes: Some((1 << 50) - 1), ..LimitsRequest::default() };
         assert!(super::RequestedLimits::from(near).memory.is_some_and(|text| text.len() <= 16));
@@ -332,7 +334,11 @@ mod tests {
             args: vec!["x".into()],
             env: vec![EnvVar { name: "A".into(), value: "b".into() }],
             compile_args: vec!["-O2".into()],
-            limits: LimitsRequest { memory_bytes: Some(1 << 27), timeout_seconds: Some(3), ..LimitsRequest::default() },
+            limits: LimitsRequest {
+                memory_bytes: Some(1 << 27),
+                timeout_seconds: Some(Seconds::from_millis(300)),
+                ..LimitsRequest::default()
+            },
             ..RunRequest::default()
         };
         let spec = CodeRunSpec::from(request.clone());

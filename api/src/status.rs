@@ -1,6 +1,7 @@
 //! What the operator tells of a CodeRun.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use locus_core::Seconds;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -230,9 +231,11 @@ pub struct UsageStatus {
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveLimits {
     /// Wall-clock seconds of each step.
-    pub timeout_seconds: u32,
+    #[schemars(with = "f64", range(min = 0))]
+    pub timeout_seconds: Seconds,
     /// Seconds of cpu time.
-    pub cpu_seconds: u32,
+    #[schemars(with = "f64", range(min = 0))]
+    pub cpu_seconds: Seconds,
     /// Bytes of memory, in digits.
     pub memory: String,
     /// Bytes that each of stdout and stderr may hold.
@@ -243,5 +246,6 @@ pub struct EffectiveLimits {
     pub file_bytes: u64,
     /// Wall-clock seconds of the compile step, in languages that compile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compile_timeout_seconds: Option<u32>,
+    #[schemars(with = "Option<f64>", range(min = 0))]
+    pub compile_timeout_seconds: Option<Seconds>,
 }

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use locus_core::{EnvVar, Phase};
+use locus_core::{EnvVar, Phase, Seconds};
 
 use crate::exit;
 
@@ -117,9 +116,9 @@ pub struct RunFlags {
     /// A further argument of the compiler; may be given several times.
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub compile_arg: Vec<String>,
-    /// The time that the program may take, in whole seconds such as 5s or 2m.
-    #[arg(long, value_name = "TIME", value_parser = whole_seconds)]
-    pub timeout: Option<u32>,
+    /// The time that the program may take, such as 5s, 1.5s or 2m.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub timeout: Option<Seconds>,
     /// The memory that it may take, such as 256Mi.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
@@ -193,15 +192,10 @@ fn phase(text: &str) -> Result<Phase, String> {
     found.ok_or_else(|| format!("choose one of {all:?}"))
 }
 
-fn whole_seconds(text: &str) -> Result<u32, String> {
-    let time = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text).map_err(|_| "give a time such as 5s or 2m")?,
-    };
-    match u32::try_from(time.as_secs()) {
-        Ok(seconds) if seconds > 0 && time.subsec_nanos() == 0 => Ok(seconds),
-        _ => Err("give whole seconds, at least 1s".to_owned()),
-    }
+fn seconds(text: &str) -> Result<Seconds, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse().ok().and_then(Seconds::from_f64);
+    let time = number.or_else(|| humantime::parse_duration(text).ok().map(Seconds::from));
+    time.filter(|time| *time > Seconds::ZERO).ok_or_else(|| "give a time such as 5s, 1.5s, 300ms or 2m".to_owned())
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -212,7 +206,9 @@ fn size(text: &str) -> Result<u64, String> {
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Command, Flags, size, whole_seconds};
+    use locus_core::Seconds;
+
+    use super::{Command, Flags, seconds, size};
 
     #[test]
     fn the_command_line_is_sound() {
@@ -221,11 +217,20 @@ mod tests {
 
     #[test]
     fn times_and_sizes_are_read_as_people_write_them() {
-        for (text, seconds) in [("5s", 5), ("5", 5), ("2m", 120), ("1m 30s", 90), ("2000ms", 2)] {
-            assert_eq!(whole_seconds(text), Ok(seconds), "{text}");
+        for (text, millis) in [
+            ("5s", 5000),
+            ("5", 5000),
+            ("2m", 120_000),
+            ("1m 30s", 90_000),
+            ("500ms", 500),
+            ("1.5s", 1500),
+            ("0.3", 300),
+            ("1us", 1),
+        ] {
+            assert_eq!(seconds(text), Ok(Seconds::from_millis(millis)), "{text}");
         }
-        for text in ["", "0s", "500ms", "1.5s", "-1s", "much"] {
-            assert!(whole_seconds(text).is_err(), "{text}");
+        for text in ["", "0s", "0.0", "-1s", "inf", "much"] {
+            assert!(seconds(text).is_err(), "{text}");
         }
         for (text, bytes) in [("256Mi", 256 << 20), ("256MiB", 256 << 20), ("1Gi", 1 << 30), ("1M", 1_000_000)] {
             assert_eq!(size(text), Ok(bytes), "{text}");

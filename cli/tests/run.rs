@@ -17,7 +17,7 @@ fn a_programs_exit_code_is_the_commands() {
         ("print(1)", "", 0, ""),
         ("raise SystemExit(3)", "", 3, "NonZeroExit"),
         ("import os; os.kill(os.getpid(), 11)", "", 139, "Signaled"),
-        ("import time; time.sleep(60)", "--timeout 1s", 124, "TimedOut"),
+        ("import time; time.sleep(60)", "--timeout 0.5s", 124, "TimedOut"),
         ("x = []\nwhile True: x.append(bytearray(1 << 20))", "--memory 64Mi", 137, "OutOfMemory"),
         ("while True: print('x' * 65536)", "", 137, "OutputLimitExceeded"),
     ] {

@@ -51,7 +51,7 @@ fn a_command_line_that_can_not_be_is_refused_with_what_to_do() {
         ("run lib", &["lib", "folder"]),
         ("run lib/b.py a.py", &["a.py", "outside"]),
         ("run a.py --timeout soon", &["soon", "5s"]),
-        ("run a.py --timeout 500ms", &["whole seconds"]),
+        ("run a.py --timeout 0s", &["300ms"]),
         ("run a.py --memory lots", &["lots", "256Mi"]),
         ("run a.py --env LOCUS_NO_SUCH_VARIABLE", &["LOCUS_NO_SUCH_VARIABLE=VALUE"]),
         ("run a.py --label x", &["NAME=VALUE"]),

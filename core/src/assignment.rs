@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CaseInput, EnvVar, Limits, RunResult, SourceFile};
+use crate::{CaseInput, EnvVar, Limits, RunResult, Seconds, SourceFile};
 
 /// A run made ready for a runner: everything looked up, checked and clamped. It is the body of
 /// `PUT /v1/runs/{uid}` and the input of an embedded runner process.
@@ -48,7 +48,8 @@ impl Assignment {
     #[must_use]
     pub fn bounds(&self) -> Limits {
         let runs = u32::try_from(self.cases.len()).unwrap_or(u32::MAX).max(1);
-        let compile = self.compile_limits.unwrap_or(Limits { timeout_seconds: 0, memory_bytes: 0, ..self.limits });
+        let compile =
+            self.compile_limits.unwrap_or(Limits { timeout_seconds: Seconds::ZERO, memory_bytes: 0, ..self.limits });
         Limits {
             timeout_seconds: self.limits.timeout_seconds.saturating_mul(runs).saturating_add(compile.timeout_seconds),
             memory_bytes: self.limits.memory_bytes.max(compile.memory_bytes),
@@ -193,7 +194,7 @@ mod tests {
     use crate::CaseInput;
 
     use super::{Assignment, Network, Prestart, Program};
-    use crate::Limits;
+    use crate::{Limits, Seconds};
 
     #[test]
     fn bounds_have_room_for_the_compiler_and_the_program() {
@@ -206,7 +207,7 @@ mod tests {
             readable: Vec::new(),
             prestart: None,
         };
-        let limits = Limits { timeout_seconds: 2, memory_bytes: 1 << 20, ..Limits::DEFAULT };
+        let limits = Limits { timeout_seconds: Seconds::from_millis(2500), memory_bytes: 1 << 20, ..Limits::DEFAULT };
         let mut assignment = Assignment {
             uid: String::new(),
             program,
@@ -223,10 +224,14 @@ mod tests {
             cases: Vec::new(),
         };
         assert_eq!(assignment.bounds(), limits);
-        assignment.compile_limits = Some(Limits { timeout_seconds: 30, memory_bytes: 1 << 28, ..Limits::DEFAULT });
-        assert_eq!(assignment.bounds(), Limits { timeout_seconds: 32, memory_bytes: 1 << 28, ..limits });
+        assignment.compile_limits =
+            Some(Limits { timeout_seconds: Seconds::whole(30), memory_bytes: 1 << 28, ..Limits::DEFAULT });
+        assert_eq!(
+            assignment.bounds(),
+            Limits { timeout_seconds: Seconds::from_millis(32_500), memory_bytes: 1 << 28, ..limits }
+        );
         assignment.cases = vec![CaseInput::default(); 3];
-        assert_eq!(assignment.bounds().timeout_seconds, 36);
+        assert_eq!(assignment.bounds().timeout_seconds, Seconds::from_millis(37_500));
     }
 
     #[test]

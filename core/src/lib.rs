@@ -7,6 +7,7 @@ pub mod event;
 pub mod limits;
 pub mod outcome;
 pub mod request;
+pub mod seconds;
 pub mod token;
 pub mod view;
 
@@ -16,4 +17,5 @@ pub use event::{CaseTranscript, CompileResult, Event, FileLeft, RunResult, Trans
 pub use limits::{Limits, LimitsRequest};
 pub use outcome::Outcome;
 pub use request::{Encoding, EnvVar, InvalidRequest, RunRequest, SourceFile};
+pub use seconds::Seconds;
 pub use view::{CaseView, OutputFile, Phase, Run, TestsView, Text};

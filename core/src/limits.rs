@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Seconds;
+
 /// The limits in force for a run, after clamping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Wall-clock seconds, from start to end, per step.
-    pub timeout_seconds: u32,
+    pub timeout_seconds: Seconds,
     /// Seconds of cpu time, all processes of the run together.
-    pub cpu_seconds: u32,
+    pub cpu_seconds: Seconds,
     /// Bytes of memory, all processes of the run together.
     pub memory_bytes: u64,
     /// Bytes that each of stdout and stderr may hold.
@@ -28,10 +30,10 @@ pub struct Limits {
 pub struct LimitsRequest {
     /// Wall-clock seconds, from start to end, per step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_seconds: Option<u32>,
+    pub timeout_seconds: Option<Seconds>,
     /// Seconds of cpu time, all processes of the run together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_seconds: Option<u32>,
+    pub cpu_seconds: Option<Seconds>,
     /// Bytes of memory, all processes of the run together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
@@ -49,8 +51,8 @@ pub struct LimitsRequest {
 impl Limits {
     /// What a run gets when nobody says otherwise.
     pub const DEFAULT: Self = Self {
-        timeout_seconds: 30,
-        cpu_seconds: 30,
+        timeout_seconds: Seconds::whole(30),
+        cpu_seconds: Seconds::whole(30),
         memory_bytes: 256 << 20,
         output_bytes: 1 << 20,
         processes: 64,
@@ -59,8 +61,8 @@ impl Limits {
 
     /// What a run gets at the most when nobody says otherwise.
     pub const MAXIMUM: Self = Self {
-        timeout_seconds: 300,
-        cpu_seconds: 300,
+        timeout_seconds: Seconds::whole(300),
+        cpu_seconds: Seconds::whole(300),
         memory_bytes: 2 << 30,
         output_bytes: 16 << 20,
         processes: 512,
@@ -85,12 +87,19 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::{Limits, LimitsRequest};
+    use crate::Seconds;
 
     #[test]
     fn a_request_is_kept_below_the_maximum_and_filled_from_the_default() {
-        let request = LimitsRequest { timeout_seconds: Some(9000), processes: Some(3), ..LimitsRequest::default() };
+        let request = LimitsRequest {
+            timeout_seconds: Some(Seconds::whole(9000)),
+            cpu_seconds: Some(Seconds::from_millis(300)),
+            processes: Some(3),
+            ..LimitsRequest::default()
+        };
         let limits = Limits::clamp(request, Limits::DEFAULT, Limits::MAXIMUM);
         assert_eq!(limits.timeout_seconds, Limits::MAXIMUM.timeout_seconds);
+        assert_eq!(limits.cpu_seconds, Seconds::from_millis(300));
         assert_eq!(limits.processes, 3);
         assert_eq!(limits.memory_bytes, Limits::DEFAULT.memory_bytes);
     }

@@ -12,12 +12,14 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use locus_core::request::{FILES_MAX, SOURCE_BYTES_MAX};
 use locus_core::token::{Claims, Demand, Scope, TokenSigner, TokenVerifier, body_digest};
 use locus_core::{
-    CompileResult, Encoding, EnvVar, Event, Limits, LimitsRequest, Outcome, RunRequest, RunResult, SourceFile, Usage,
+    CompileResult, Encoding, EnvVar, Event, Limits, LimitsRequest, Outcome, RunRequest, RunResult, Seconds, SourceFile,
+    Usage,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 fn cases() -> ProptestConfig {
@@ -422,18 +424,29 @@ fn values_of(limits: impl serde::Serialize) -> Map<String, Value> {
     }
 }
 
+/// Thousandths of a number, to be compared without a rest.
+fn amount(value: &Value) -> u128 {
+    let fraction = || Duration::from(Seconds::deserialize(value).expect("only times are fractions")).as_millis();
+    value.as_u64().map_or_else(fraction, |number| u128::from(number) * 1000)
+}
+
 /// Values for some of the limits, and for all of them where each is there.
 fn values(presence: impl Strategy<Value = bool> + Clone) -> impl Strategy<Value = Map<String, Value>> {
     let names: Vec<String> =
-        values_of(Limits::MAXIMUM).into_iter().filter(|(_, value)| value.is_u64()).map(|(name, _)| name).collect();
+        values_of(Limits::MAXIMUM).into_iter().filter(|(_, value)| value.is_number()).map(|(name, _)| name).collect();
     let value = prop_oneof![0..4_u32, any::<u32>(), Just(u32::MAX)];
     vec((presence, value, any::<u32>()), names.len()).prop_map(move |drawn| {
         let values = names.iter().zip(drawn).filter(|(_, (is_there, ..))| *is_there);
         values
             .map(|(name, (_, low, high))| {
-                let is_wide = name.ends_with("Bytes");
-                let value = if is_wide { u64::from(high) << 32 | u64::from(low) } else { u64::from(low) };
-                (name.clone(), value.into())
+                let value = match name {
+                    name if name.ends_with("Bytes") => (u64::from(high) << 32 | u64::from(low)).into(),
+                    name if name.ends_with("Seconds") => {
+                        (f64::from(low) + f64::from(high % 1001) / 1000.0).min(u32::MAX.into()).into()
+                    }
+                    _ => low.into(),
+                };
+                (name.clone(), value)
             })
             .collect()
     })
@@ -462,10 +475,9 @@ proptest! {
     ) {
         let clamped = values_of(Limits::clamp(request, default, maximum));
         let (request, default, maximum) = (values_of(request), values_of(default), values_of(maximum));
-        for (name, value) in clamped.iter().filter(|(_, value)| value.is_u64()) {
-            let asked = request.get(name).unwrap_or(&default[name]).as_u64();
-            prop_assert!(value.as_u64() <= maximum[name].as_u64(), "{}", name);
-            prop_assert_eq!(value.as_u64(), asked.min(maximum[name].as_u64()), "{}", name);
+        for (name, value) in clamped.iter().filter(|(_, value)| value.is_number()) {
+            let asked = amount(request.get(name).unwrap_or(&default[name]));
+            prop_assert_eq!(amount(value), asked.min(amount(&maximum[name])), "{}", name);
         }
     }
 }

@@ -249,7 +249,7 @@ fn known<'a>(languages: impl Iterator<Item = &'a Language>) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use locus_core::{Limits, LimitsRequest, RunRequest};
+    use locus_core::{Limits, LimitsRequest, RunRequest, Seconds};
 
     #[test]
     fn every_document_reads_and_no_name_stands_twice() {
@@ -348,17 +348,21 @@ mod tests {
     #[test]
     fn a_request_does_not_change_what_the_compiler_gets() {
         let python = super::find(super::all(), "python").expect("it is known");
-        let limits = LimitsRequest { memory_bytes: Some(1), timeout_seconds: Some(1), ..LimitsRequest::default() };
+        let limits = LimitsRequest {
+            memory_bytes: Some(1),
+            timeout_seconds: Some(Seconds::whole(1)),
+            ..LimitsRequest::default()
+        };
         let small = RunRequest { code: Some(String::new()), limits, ..RunRequest::default() };
         let assign = |language: &super::Language| {
             let (default, maximum) = (Limits::DEFAULT, Limits::MAXIMUM);
             language.assignment("u".into(), language.program(), small.clone(), default, maximum).expect("it is right")
         };
         assert_eq!(assign(python).compile_limits, None);
-        let compile_limits = LimitsRequest { timeout_seconds: Some(60), ..LimitsRequest::default() };
+        let compile_limits = LimitsRequest { timeout_seconds: Some(Seconds::whole(60)), ..LimitsRequest::default() };
         let compiled = super::Language { compile: Some(vec!["cc".into()]), compile_limits, ..python.clone() };
         let assignment = assign(&compiled);
-        assert_eq!((assignment.limits.memory_bytes, assignment.limits.timeout_seconds), (1, 1));
-        assert_eq!(assignment.compile_limits, Some(Limits { timeout_seconds: 60, ..Limits::DEFAULT }));
+        assert_eq!((assignment.limits.memory_bytes, assignment.limits.timeout_seconds), (1, Seconds::whole(1)));
+        assert_eq!(assignment.compile_limits, Some(Limits { timeout_seconds: Seconds::whole(60), ..Limits::DEFAULT }));
     }
 }

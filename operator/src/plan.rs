@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use locus_api::{Catalogue, CodeRun, Served};
-use locus_core::{Assignment, Limits, Outcome, RunRequest, RunResult, Standby};
+use locus_core::{Assignment, Limits, Outcome, RunRequest, RunResult, Seconds, Standby};
 
 use crate::config::Config;
 use crate::desk::Place;
@@ -280,11 +280,12 @@ fn claimed_run(observed: &Observed<'_>, assignment: Option<Assignment>, config: 
 /// Seconds that the runner of a claimed run may take. They follow from the claim: the language may be another one by now.
 fn patience(run: &CodeRun, config: &Config) -> i64 {
     let limits = run.status.as_ref().and_then(|status| status.limits.as_ref());
-    let cases = run.spec.tests.as_ref().map_or(1, |tests| i64::try_from(tests.len()).unwrap_or(i64::MAX));
-    let steps = limits.map_or(2 * cases * i64::from(config.limits.maximum.timeout_seconds), |limits| {
-        cases * i64::from(limits.timeout_seconds) + i64::from(limits.compile_timeout_seconds.unwrap_or_default())
+    let cases = run.spec.tests.as_ref().map_or(1, |tests| u32::try_from(tests.len()).unwrap_or(u32::MAX));
+    let most = config.limits.maximum.timeout_seconds;
+    let (step, compile) = limits.map_or((most.saturating_mul(2), Seconds::ZERO), |limits| {
+        (limits.timeout_seconds, limits.compile_timeout_seconds.unwrap_or_default())
     });
-    steps + i64::from(GRACE_SECONDS)
+    i64::from(step.saturating_mul(cases).saturating_add(compile).rounded_up()) + i64::from(GRACE_SECONDS)
 }
 
 /// A runner that is told to end cancels its run; when nobody asked for that, the pod's end is the reason.
@@ -358,7 +359,7 @@ fn assign<'a>(
 /// Limits of which each case may use all, and all cases together no more time than a run may take.
 fn with_time_for_all(limits: Limits, cases: usize) -> Limits {
     let share = u32::try_from(cases).ok().and_then(|cases| TESTS_SECONDS.checked_div(cases)).unwrap_or(u32::MAX);
-    Limits { timeout_seconds: limits.timeout_seconds.min(share.max(1)), ..limits }
+    Limits { timeout_seconds: limits.timeout_seconds.min(Seconds::whole(share.max(1))), ..limits }
 }
 
 fn ended(ending: &Ending) -> RunResult {
@@ -384,7 +385,7 @@ mod tests {
 
     use k8s_openapi::jiff::{SignedDuration, Timestamp};
     use locus_api::{Catalogue, CodeRun};
-    use locus_core::{Event, Outcome, RunResult};
+    use locus_core::{Event, Outcome, RunResult, Seconds};
     use serde_json::{Value, json};
 
     use super::{Observed, Step, plan};
@@ -578,7 +579,8 @@ mod tests {
     fn a_claimed_run_is_waited_for_by_the_limits_of_its_claim_whatever_the_language_says_now() {
         let mut objects = configured::languages(&Config::default());
         for object in &mut objects {
-            object.spec.limits = Some(locus_api::RequestedLimits { timeout_seconds: Some(1), ..Default::default() });
+            object.spec.limits =
+                Some(locus_api::RequestedLimits { timeout_seconds: Some(Seconds::whole(1)), ..Default::default() });
         }
         let shorter = Catalogue::of(&objects);
         let mut status = claimed();
@@ -706,7 +708,7 @@ mod tests {
             let Step::CreatePod { limits, .. } = step(&new, PodView::Absent, Link::None, 0) else { panic!("a pod") };
             limits.timeout_seconds
         };
-        assert_eq!([1, 2, 100].map(limits), [300, 600, 3600]);
+        assert_eq!([1, 2, 100].map(limits), [300, 600, 3600].map(Seconds::whole));
         let run = run(&tests(100), &claimed());
         let at = |second| step(&run, running(), Link::Running { since: now(0) }, second);
         assert!(matches!(at(559), Step::Wait(_)));

@@ -142,7 +142,7 @@ fn spec(request: PodRequest<'_>, config: &Config) -> PodSpec {
         active_deadline_seconds: Some(
             waiting_seconds(request.purpose, config)
                 + i64::from(config.pod_start_seconds)
-                + i64::from(request.limits.timeout_seconds)
+                + i64::from(request.limits.timeout_seconds.rounded_up())
                 + i64::from(config.retention.linger_seconds),
         ),
         termination_grace_period_seconds: Some(1),

@@ -201,7 +201,7 @@ fn cpu_of(process: Pid) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use locus_core::{Assignment, Encoding, EnvVar, Limits, Network, SourceFile, Standby};
+    use locus_core::{Assignment, Encoding, EnvVar, Limits, Network, Seconds, SourceFile, Standby};
 
     use super::{job, suits};
 
@@ -249,7 +249,7 @@ mod tests {
             ("no file", |run| run.files.clear()),
             ("settings of the user", |run| run.files.push(file(".local/x"))),
             ("a variable that is read early", |run| run.env.push(variable("PYTHONPATH"))),
-            ("more cpu time", |run| run.limits.cpu_seconds += 1),
+            ("more cpu time", |run| run.limits.cpu_seconds = Seconds::from_millis(30_001)),
             ("more memory", |run| run.limits.memory_bytes = Limits::DEFAULT.memory_bytes + 1),
             ("more processes", |run| run.limits.processes += 1),
             ("larger files", |run| run.limits.file_bytes += 1),
@@ -260,7 +260,7 @@ mod tests {
             assert!(!suits(&standby, &changed), "{what}");
         }
         let mut longer = assignment;
-        (longer.limits.timeout_seconds, longer.limits.output_bytes) = (3600, 16 << 20);
+        (longer.limits.timeout_seconds, longer.limits.output_bytes) = (Seconds::whole(3600), 16 << 20);
         assert!(suits(&standby, &longer), "time and output are the runner's to watch");
     }
 

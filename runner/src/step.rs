@@ -224,7 +224,7 @@ impl Step<'_> {
         pipes: &mut Pipes<'_>,
         on_output: &mut dyn FnMut(Stream, Vec<u8>),
     ) -> io::Result<Option<Cause>> {
-        let deadline = begin.at + Duration::from_secs(self.limits.timeout_seconds.into());
+        let deadline = begin.at + Duration::from(self.limits.timeout_seconds);
         let pause = if std::process::id() == 1 { LOOK_INSIDE } else { LOOK };
         let mut next_look = begin.at + pause;
         loop {
@@ -295,11 +295,12 @@ impl Step<'_> {
 
     /// The cause of an end that the kernel brought about.
     fn kernel_cause(&self, status: Status, kills_before: Option<u64>, cpu: Duration) -> Option<Cause> {
+        let kernel_limit = Duration::from_secs(self.limits.cpu_seconds.rounded_up().into());
         match status {
             Status::Signaled(libc::SIGKILL) if self.gauge.oom_kills() > kills_before => Some(Cause::Memory),
             // The soft limit, and the hard one for a program that ignores SIGXCPU. Anyone can send the same signals. The
             // kernel keeps its limits by counting ticks, which on a busy machine is far from the time that it tells.
-            Status::Signaled(libc::SIGXCPU | libc::SIGKILL) if cpu * 2 >= self.cpu_limit() => Some(Cause::CpuTime),
+            Status::Signaled(libc::SIGXCPU | libc::SIGKILL) if cpu * 2 >= kernel_limit => Some(Cause::CpuTime),
             _ => None,
         }
     }
@@ -312,7 +313,7 @@ impl Step<'_> {
     }
 
     fn cpu_limit(&self) -> Duration {
-        Duration::from_secs(self.limits.cpu_seconds.into())
+        self.limits.cpu_seconds.into()
     }
 }
 

@@ -11,7 +11,9 @@ use common::{
     RUNNER, exec, exec_args, file, finish, is_alive, marker, python, start, start_in, system_python, variable,
     with_limits,
 };
-use locus_core::{Assignment, CaseInput, CaseTranscript, Event, Limits, Network, Outcome, RunResult, Transcript};
+use locus_core::{
+    Assignment, CaseInput, CaseTranscript, Event, Limits, Network, Outcome, RunResult, Seconds, Transcript,
+};
 use locus_runner::sandbox::Isolation;
 
 fn terminate(child: &std::process::Child) {
@@ -118,22 +120,44 @@ for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}: signal.sig
 print('deaf', flush=True)
 while True: time.sleep(1)
 ";
-    let run = exec(&with_limits(code, |limits| limits.timeout_seconds = 1));
+    let run = exec(&with_limits(code, |limits| limits.timeout_seconds = Seconds::whole(1)));
     assert_eq!((run.result.outcome, run.out().as_str()), (Outcome::TimedOut, "deaf\n"));
     assert_eq!(run.result.error, "the program was stopped after 1 s (wall-clock limit)");
     assert!(run.took < Duration::from_secs(5), "{:?}", run.took);
 }
 
 #[test]
+fn limits_of_time_are_kept_where_they_are_no_whole_seconds() {
+    let slow = "import time; time.sleep(0.9)";
+    let slept = exec(&with_limits(slow, |limits| limits.timeout_seconds = Seconds::from_millis(300)));
+    assert_eq!(slept.result.outcome, Outcome::TimedOut);
+    assert_eq!(slept.result.error, "the program was stopped after 0.3 s (wall-clock limit)");
+    assert!(slept.result.usage.wall_seconds >= 0.3, "{:?}", slept.result.usage);
+    let busy = "
+import time
+while time.process_time() < 0.95: pass
+";
+    let spun = exec(&with_limits(busy, |limits| limits.cpu_seconds = Seconds::from_millis(500)));
+    assert_eq!(spun.result.outcome, Outcome::TimedOut);
+    assert_eq!(spun.result.error, "the program was stopped after 0.5 s of cpu time (cpu-time limit)");
+    assert!(spun.result.usage.cpu_seconds >= 0.5, "{:?}", spun.result.usage);
+}
+
+#[test]
 fn a_stopped_program_meets_its_deadline() {
     let code = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)";
-    assert_eq!(exec(&with_limits(code, |limits| limits.timeout_seconds = 1)).result.outcome, Outcome::TimedOut);
+    assert_eq!(
+        exec(&with_limits(code, |limits| limits.timeout_seconds = Seconds::whole(1))).result.outcome,
+        Outcome::TimedOut
+    );
 }
 
 #[test]
 fn cpu_time_is_limited_even_when_its_signal_is_ignored() {
     for ignored in ["", "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)"] {
-        let run = exec(&with_limits(&format!("{ignored}\nwhile True: pass"), |limits| limits.cpu_seconds = 1));
+        let run = exec(&with_limits(&format!("{ignored}\nwhile True: pass"), |limits| {
+            limits.cpu_seconds = Seconds::whole(1);
+        }));
         assert_eq!(run.result.outcome, Outcome::TimedOut, "{}", run.result.error);
         assert!(run.result.error.contains("cpu time"), "{}", run.result.error);
     }
@@ -146,7 +170,7 @@ import os
 for _ in range(3): os.fork()
 while True: pass
 ";
-    let run = exec(&with_limits(code, |limits| limits.cpu_seconds = 1));
+    let run = exec(&with_limits(code, |limits| limits.cpu_seconds = Seconds::whole(1)));
     assert_eq!(run.result.outcome, Outcome::TimedOut);
     assert!(run.result.error.contains("cpu time"), "{}", run.result.error);
 }
@@ -230,7 +254,10 @@ fn a_program_that_closes_its_output_runs_on_until_it_ends_or_its_deadline_comes(
     assert_eq!(run.result.exit_code, Some(4));
     assert!(run.result.usage.wall_seconds >= 1.0 && run.result.usage.cpu_seconds < 0.8, "{:?}", run.result.usage);
     let code = "import os, time; os.close(1); os.close(2); time.sleep(600)";
-    assert_eq!(exec(&with_limits(code, |limits| limits.timeout_seconds = 1)).result.outcome, Outcome::TimedOut);
+    assert_eq!(
+        exec(&with_limits(code, |limits| limits.timeout_seconds = Seconds::whole(1))).result.outcome,
+        Outcome::TimedOut
+    );
 }
 
 #[test]
@@ -264,7 +291,8 @@ fn output_of_exactly_the_limit_is_whole() {
 #[test]
 fn the_first_cause_wins() {
     let code = "import sys\nwhile True: sys.stdout.write('x' * 1000)";
-    let assignment = with_limits(code, |limits| (limits.output_bytes, limits.timeout_seconds) = (1000, 20));
+    let assignment =
+        with_limits(code, |limits| (limits.output_bytes, limits.timeout_seconds) = (1000, Seconds::whole(20)));
     assert_eq!(exec(&assignment).result.outcome, Outcome::OutputLimitExceeded);
 }
 
@@ -351,7 +379,7 @@ fn a_compiler_runs_first_and_its_failure_is_the_verdict() {
     let compile = run.result.compile.expect("it compiled");
     assert_eq!((compile.stderr.as_str(), compile.exit_code), ("bad line\n", Some(1)));
     let mut slow = compiler("import time; time.sleep(600)");
-    slow.limits.timeout_seconds = 1;
+    slow.limits.timeout_seconds = Seconds::whole(1);
     assert_eq!(exec(&slow).result.outcome, Outcome::TimedOut);
 }
 
@@ -495,7 +523,7 @@ if what == 'kill': import os; os.kill(os.getpid(), 11)
 ";
     let mut assignment = with_cases(python(code), &["fine", "exit", "loop", "much", "kill", "fine"]);
     assignment.cases[0].args = vec!["a".into(), "b c".into()];
-    (assignment.limits.timeout_seconds, assignment.limits.output_bytes) = (1, 1000);
+    (assignment.limits.timeout_seconds, assignment.limits.output_bytes) = (Seconds::whole(1), 1000);
     for isolation in PLACES {
         let told = Cases::of(isolation, &Assignment { program: in_place(isolation, "").program, ..assignment.clone() });
         assert_eq!((told.result.outcome, told.result.error.as_str()), (Outcome::Completed, ""));
@@ -772,7 +800,7 @@ fn a_program_that_waits_for_input_costs_nothing_and_meets_its_deadline() {
     let code = "import os, sys; os.close(int(sys.argv[1])) if len(sys.argv) > 1 else 0; import time; time.sleep(600)";
     for (code, args) in [("input()", vec![]), (code, vec!["0".to_owned()])] {
         let mut assignment = Assignment { interactive: true, args, ..python(code) };
-        assignment.limits.timeout_seconds = 2;
+        assignment.limits.timeout_seconds = Seconds::whole(2);
         let mut child = Command::new(RUNNER)
             .args(exec_args(Isolation::Landlock, &Assignment { program: system_python(), ..assignment.clone() }))
             .stdin(Stdio::piped())

@@ -149,7 +149,7 @@ impl Runner {
     async fn execute(self: Arc<Self>, assignment: Assignment) {
         let code = assignment.files.first().map(|file| file.content.clone()).unwrap_or_default();
         let program = Program::parse(&code);
-        let limit = Duration::from_secs(assignment.limits.timeout_seconds.into());
+        let limit = Duration::from(assignment.limits.timeout_seconds);
         let result = if assignment.cases.is_empty() {
             self.run(&program, limit).await
         } else {

@@ -101,7 +101,8 @@ pub fn drop_capabilities() -> io::Result<()> {
 
 /// Each limit, but never more than this process may hand on.
 fn rlimits(setting: &Setting, limits: &Limits) -> Vec<(Resource, Rlimit)> {
-    let cpu = u64::from(limits.cpu_seconds);
+    // The kernel counts in whole seconds; where the limit is none, the supervision acts first.
+    let cpu = u64::from(limits.cpu_seconds.rounded_up());
     let mut wanted = vec![
         // SIGXCPU at the first, SIGKILL at the second for a program that ignores it.
         (Resource::Cpu, cpu, cpu + 1),

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use locus_core::{
-    Assignment, EnvVar, Event, Limits, Network, Outcome, Program, RunResult, SourceFile, Standby, Transcript,
+    Assignment, EnvVar, Event, Limits, Network, Outcome, Program, RunResult, Seconds, SourceFile, Standby, Transcript,
 };
 use locus_runner::sandbox::Isolation;
 use locus_runner::toolchain::Toolchain;
@@ -40,7 +40,7 @@ pub fn python(code: &str) -> Assignment {
         args: Vec::new(),
         env: Vec::new(),
         compile_args: Vec::new(),
-        limits: Limits { timeout_seconds: 20, ..Limits::DEFAULT },
+        limits: Limits { timeout_seconds: Seconds::whole(20), ..Limits::DEFAULT },
         compile_limits: None,
         network: Network::None,
         interactive: false,

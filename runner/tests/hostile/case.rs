@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use locus_core::{Limits, Outcome};
+use locus_core::{Limits, Outcome, Seconds};
 
 /// One hostile program.
 #[derive(Debug, Clone)]
@@ -143,8 +143,8 @@ impl Case {
     /// The limits that it runs under.
     pub fn limits(&self) -> Limits {
         let mut limits = Limits {
-            timeout_seconds: 10,
-            cpu_seconds: 10,
+            timeout_seconds: Seconds::whole(10),
+            cpu_seconds: Seconds::whole(10),
             memory_bytes: 128 << 20,
             output_bytes: 64 << 10,
             processes: 32,
@@ -156,8 +156,8 @@ impl Case {
             let value: u64 = value.parse().unwrap_or_else(|_| panic!("{}: {value} is no number", self.name));
             let small = || u32::try_from(value).expect("a small number");
             match name {
-                "timeoutSeconds" => limits.timeout_seconds = small(),
-                "cpuSeconds" => limits.cpu_seconds = small(),
+                "timeoutSeconds" => limits.timeout_seconds = Seconds::whole(small()),
+                "cpuSeconds" => limits.cpu_seconds = Seconds::whole(small()),
                 "memoryBytes" => limits.memory_bytes = value,
                 "outputBytes" => limits.output_bytes = value,
                 "processes" => limits.processes = small(),

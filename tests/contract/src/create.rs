@@ -89,10 +89,11 @@ async fn a_run_gets_its_arguments_variables_files_and_input(api: Api) {
 }
 
 async fn limits_are_those_of_the_request_and_are_told(api: Api) {
-    let request = with(python("while True: pass"), json!({"limits": {"timeoutSeconds": 1}}));
+    let request = with(python("while True: pass"), json!({"limits": {"timeoutSeconds": 0.3}}));
     let run = api.run(&request).await;
     assert_eq!((&run["outcome"], &run["phase"]), (&json!("TimedOut"), &json!("Failed")), "{run}");
-    assert_eq!(run["limits"]["timeoutSeconds"], 1, "{run}");
+    assert_eq!(run["limits"]["timeoutSeconds"], 0.3, "{run}");
+    assert_eq!(run["error"], "the program was stopped after 0.3 s (wall-clock limit)", "{run}");
     let large = with(python(""), json!({"limits": {"timeoutSeconds": 1_000_000}}));
     let limits = api.run(&large).await["limits"]["timeoutSeconds"].as_u64().expect("a limit");
     assert!(limits < 1_000_000, "it is clamped, and that is told");

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use locus_api::{CodeRun, FileEncoding, Phase, labels};
-use locus_core::Outcome;
+use locus_core::{Outcome, Seconds};
 use locus_e2e::pods::{PodsSeen, pod_gone, pod_of};
 use locus_e2e::scenario::{condition, ended, status};
 use locus_e2e::{Scenario, cluster, tools};
@@ -54,8 +54,11 @@ async fn hello(language: &str, code: &str) {
     let usage = status.usage.as_ref().expect("usage is told");
     assert!(usage.wall_seconds > 0.0 && usage.cpu_seconds > 0.0 && usage.memory_peak_bytes > 0, "{usage:?}");
     let limits = status.limits.as_ref().expect("the limits in force are shown");
-    assert_eq!((limits.timeout_seconds, limits.memory.as_str(), limits.output_bytes), (20, "134217728", 4096));
-    assert!(limits.cpu_seconds > 0 && limits.processes > 0 && limits.file_bytes > 0, "{limits:?}");
+    assert_eq!(
+        (limits.timeout_seconds, limits.memory.as_str(), limits.output_bytes),
+        (Seconds::whole(20), "134217728", 4096)
+    );
+    assert!(limits.cpu_seconds > Seconds::ZERO && limits.processes > 0 && limits.file_bytes > 0, "{limits:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

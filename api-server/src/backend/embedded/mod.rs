@@ -243,7 +243,7 @@ fn refused(error: InputError) -> BackendError {
 
 #[cfg(test)]
 mod tests {
-    use locus_core::{LimitsRequest, Network, RunRequest};
+    use locus_core::{LimitsRequest, Network, RunRequest, Seconds};
     use locus_runner::embedded::Launcher;
     use locus_runner::sandbox::SandboxReport;
     use locus_runner::toolchain::{Survey, Toolchain};
@@ -315,9 +315,13 @@ mod tests {
 
     #[tokio::test]
     async fn limits_come_from_the_request_then_the_language_and_stay_below_the_maximum() {
-        let limits = LimitsRequest { timeout_seconds: Some(9000), memory_bytes: Some(1 << 20), ..Default::default() };
+        let limits = LimitsRequest {
+            timeout_seconds: Some(Seconds::whole(9000)),
+            memory_bytes: Some(1 << 20),
+            ..Default::default()
+        };
         let request = RunRequest { limits, ..request("python") };
         let limits = machine(&["python"]).assignment("run", request).await.expect("it is valid").limits;
-        assert_eq!((limits.timeout_seconds, limits.memory_bytes, limits.processes), (300, 1 << 20, 64));
+        assert_eq!((limits.timeout_seconds, limits.memory_bytes, limits.processes), (Seconds::whole(300), 1 << 20, 64));
     }
 }
