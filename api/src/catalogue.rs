@@ -42,16 +42,12 @@ impl Served {
         format!("{}@{}", self.language.id, self.language.version)
     }
 
-    fn names(&self) -> impl Iterator<Item = &String> {
-        std::iter::once(&self.language.id).chain(&self.language.aliases)
-    }
-
     /// Why it can't be served beside another one.
     fn conflict(&self, other: &Self) -> Option<Refusal> {
         let refused = |message: String| Some(Refusal { reason: Refusal::NAME_TAKEN, message });
         let (id, object) = (&self.language.id, &other.object);
         if *id != other.language.id {
-            let taken = self.names().find(|name| other.names().any(|theirs| theirs == *name))?;
+            let taken = self.language.names().find(|name| other.language.names().any(|theirs| theirs == *name))?;
             return refused(format!(
                 "the name {taken} belongs to language {object}: choose another id, or leave {taken} out of aliases"
             ));

@@ -5,6 +5,7 @@ pub mod assignment;
 pub mod cases;
 pub mod event;
 pub mod limits;
+pub mod nearest;
 pub mod outcome;
 pub mod request;
 pub mod seconds;
@@ -15,6 +16,7 @@ pub use assignment::{Assignment, Network, PodInfo, Prestart, Program, RunState, 
 pub use cases::{CaseEnd, CaseInput, Checker, TestCase, Verdict};
 pub use event::{CaseTranscript, CompileResult, Event, FileLeft, RunResult, Transcript, Usage};
 pub use limits::{Limits, LimitsRequest};
+pub use nearest::nearest;
 pub use outcome::Outcome;
 pub use request::{Encoding, EnvVar, InvalidRequest, RunRequest, SourceFile};
 pub use seconds::Seconds;

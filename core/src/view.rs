@@ -1,6 +1,7 @@
 //! A run as clients of the front door see it, wherever it takes place.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -98,6 +99,36 @@ pub enum Phase {
     Succeeded,
     /// It ended in any other way.
     Failed,
+}
+
+impl Phase {
+    /// All of them, in the order that a run takes.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Running, Self::Succeeded, Self::Failed];
+
+    /// The word that stands for it everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// A word that stands for no phase. The message names those that do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("choose one of {}", Phase::ALL.map(Phase::as_str).join(", "))]
+pub struct UnknownPhase;
+
+/// In whatever case.
+impl FromStr for Phase {
+    type Err = UnknownPhase;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPhase> {
+        Self::ALL.into_iter().find(|phase| phase.as_str().eq_ignore_ascii_case(text)).ok_or(UnknownPhase)
+    }
 }
 
 impl From<Outcome> for Phase {

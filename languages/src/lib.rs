@@ -4,7 +4,9 @@ pub mod examples;
 
 use std::sync::LazyLock;
 
-use locus_core::{Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Network, Prestart, Program, RunRequest};
+use locus_core::{
+    Assignment, EnvVar, InvalidRequest, Limits, LimitsRequest, Network, Prestart, Program, RunRequest, nearest,
+};
 use serde::Deserialize;
 
 /// What Locus knows of a language.
@@ -103,10 +105,41 @@ impl AsRef<Self> for Language {
 
 /// No language goes by the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("language {selector:?} is not known; choose one of: {known}")]
+#[error("language {selector:?} is not known; {}", choice(.meant, .known))]
 pub struct UnknownLanguage {
     selector: String,
-    known: String,
+    meant: Vec<String>,
+    known: Vec<String>,
+}
+
+impl UnknownLanguage {
+    /// A name that none of these languages goes by, with those that were perhaps meant.
+    pub fn among<'a, L: AsRef<Language> + 'a>(selector: &str, languages: impl IntoIterator<Item = &'a L>) -> Self {
+        let languages: Vec<&Language> = languages.into_iter().map(AsRef::as_ref).collect();
+        let mut known: Vec<_> = languages.iter().map(|language| language.selector()).collect();
+        known.sort();
+        known.dedup();
+        let name = selector.split_once('@').map_or(selector, |(name, _)| name);
+        let names = nearest(name, languages.iter().flat_map(|language| language.names()));
+        let mut meant: Vec<_> = languages
+            .iter()
+            // Other versions than the default one are for whoever asks for a version.
+            .filter(|language| language.default || selector.contains('@'))
+            .filter(|language| language.names().any(|name| names.contains(&name)))
+            .map(|language| language.selector())
+            .collect();
+        meant.sort();
+        meant.dedup();
+        Self { selector: selector.to_owned(), meant, known }
+    }
+}
+
+fn choice(meant: &[String], known: &[String]) -> String {
+    let known = known.join(", ");
+    match meant {
+        [] => format!("choose one of: {known}"),
+        meant => format!("did you mean {}? There are: {known}", meant.join(" or ")),
+    }
 }
 
 impl Language {
@@ -193,6 +226,11 @@ impl Language {
         })
     }
 
+    /// The id and the aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.id).chain(&self.aliases).map(String::as_str)
+    }
+
     /// Whether a selector (id, alias or `id@version`) means this language. A version may be
     /// shortened to whole parts: `3` and `3.13` both mean 3.13.
     #[must_use]
@@ -201,8 +239,7 @@ impl Language {
             Some((name, version)) => (name, Some(version)),
             None => (selector, None),
         };
-        let named = self.id == name || self.aliases.iter().any(|alias| alias == name);
-        named
+        self.names().any(|own| own == name)
             && version.is_none_or(|version| {
                 self.version.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             })
@@ -231,18 +268,7 @@ pub fn find<'a, L: AsRef<Language>>(
     let rank = |language: &Language| (language.version != version, !language.default);
     let meant = languages.clone().into_iter().filter(|language| language.as_ref().matches(selector));
     // Of equals, `min_by_key` takes the first.
-    meant.min_by_key(|language| rank(language.as_ref())).ok_or_else(|| UnknownLanguage {
-        selector: selector.to_owned(),
-        known: known(languages.into_iter().map(AsRef::as_ref)),
-    })
-}
-
-/// The selectors of languages, to choose one from.
-fn known<'a>(languages: impl Iterator<Item = &'a Language>) -> String {
-    let mut selectors: Vec<_> = languages.map(Language::selector).collect();
-    selectors.sort();
-    selectors.dedup();
-    selectors.join(", ")
+    meant.min_by_key(|language| rank(language.as_ref())).ok_or_else(|| UnknownLanguage::among(selector, languages))
 }
 
 #[cfg(test)]
@@ -260,8 +286,8 @@ mod tests {
             // Another version goes by the names of the default one.
             let default = super::find(super::all(), &language.id).expect("it is known");
             assert!(default.default && default.aliases == language.aliases, "{}", language.object_name());
-            for name in std::iter::once(&language.id).chain(&language.aliases).filter(|_| language.default) {
-                assert!(names.insert(name.clone()), "{name} means two languages");
+            for name in language.names().filter(|_| language.default) {
+                assert!(names.insert(name.to_owned()), "{name} means two languages");
             }
         }
         assert!(names.contains("python") && names.contains("javascript"));
@@ -303,8 +329,18 @@ mod tests {
 
     #[test]
     fn an_unknown_language_is_refused_with_the_known_ones() {
-        for selector in ["klingon", "", "python@", "python@3.1", "python@2", "Python"] {
+        for (selector, hint) in [
+            ("klingon", "choose one of: "),
+            ("", "choose one of: "),
+            ("python@", "did you mean python or python@3.11? "),
+            ("python@2", "did you mean python or python@3.11? "),
+            ("pyhton@3", "did you mean python or python@3.11? "),
+            ("Python", "did you mean python? "),
+            ("javscript", "did you mean javascript? "),
+            ("rubby", "did you mean ruby? "),
+        ] {
             let error = super::find(super::all(), selector).expect_err("it is not known").to_string();
+            assert!(error.starts_with(&format!("language {selector:?} is not known; {hint}")), "{error}");
             assert!(error.contains("javascript, ") && error.contains("python, "), "{error}");
         }
     }

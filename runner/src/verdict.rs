@@ -84,6 +84,7 @@ fn name(stream: Stream) -> &'static str {
 fn bytes(count: u64) -> String {
     match count {
         0 => "0 bytes".into(),
+        1 => "1 byte".into(),
         _ if count.is_multiple_of(1 << 30) => format!("{} GiB", count >> 30),
         _ if count.is_multiple_of(1 << 20) => format!("{} MiB", count >> 20),
         _ if count.is_multiple_of(1 << 10) => format!("{} KiB", count >> 10),
@@ -185,6 +186,7 @@ mod tests {
 
     #[test]
     fn sizes_and_signals_are_told_by_name() {
+        assert_eq!((bytes(0), bytes(1)), ("0 bytes".into(), "1 byte".into()));
         assert_eq!((bytes(1000), bytes(2048), bytes(2 << 30)), ("1000 bytes".into(), "2 KiB".into(), "2 GiB".into()));
         assert_eq!((signal_name(9), signal_name(34)), ("SIGKILL".into(), "SIGRTMIN+2".into()));
     }

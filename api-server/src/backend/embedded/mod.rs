@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use locus_core::{Assignment, Limits, Run, RunRequest};
+use locus_languages::{Language, UnknownLanguage};
 use locus_runner::embedded::InputError;
 use locus_runner::embedded::Launcher;
 use locus_runner::sandbox::SandboxReport;
@@ -115,19 +116,32 @@ impl Embedded {
 
     async fn unknown(&self, selector: &str) -> BackendError {
         let found = self.survey.all().await;
-        let selectors: Vec<_> = found.iter().map(|toolchain| toolchain.language.selector()).collect();
-        let choice = if selectors.is_empty() {
-            "no language is installed here".to_owned()
-        } else {
-            format!("choose one of: {}", selectors.join(", "))
-        };
-        let missing = match locus_languages::find(locus_languages::all(), selector) {
-            Ok(known) if !found.iter().any(|toolchain| toolchain.language.id == known.id) => {
-                "is not installed on this machine"
+        let installed: Vec<_> = found.iter().map(|toolchain| &*toolchain.language).collect();
+        let missing = locus_languages::find(locus_languages::all(), selector).ok();
+        let missing = missing.filter(|known| !installed.iter().any(|language| language.id == known.id));
+        BackendError::UnknownLanguage(match missing {
+            Some(known) => {
+                let way = way_to(known);
+                let selectors: Vec<_> = installed.iter().map(|language| language.selector()).collect();
+                let others = selectors.join(", ");
+                let others = if others.is_empty() { others } else { format!("; or choose one of: {others}") };
+                format!("language {selector:?} is not installed on this machine: {way}{others}")
             }
-            _ => "is not known",
-        };
-        BackendError::UnknownLanguage(format!("language {selector:?} {missing}; {choice}"))
+            None if installed.is_empty() => format!("language {selector:?} is not known, and none is installed here"),
+            None => UnknownLanguage::among(selector, installed).to_string(),
+        })
+    }
+}
+
+/// How somebody gets a language that is not installed.
+fn way_to(language: &Language) -> String {
+    let program = language.compile.as_ref().unwrap_or(&language.run).first().map_or("sh", String::as_str);
+    let name = &language.name;
+    // A script of Locus calls several.
+    if program == "sh" {
+        format!("install {name}")
+    } else {
+        format!("install {name}, so that {program} is on the PATH")
     }
 }
 
@@ -284,13 +298,22 @@ mod tests {
             machine.assignment("run", request(id)).await.expect_err("it is not there").to_string()
         };
         let python = machine(&["python"]);
-        assert_eq!(refusal(&python, "klingon").await, "language \"klingon\" is not known; choose one of: python");
-        assert_eq!(
-            refusal(&python, "javascript").await,
-            "language \"javascript\" is not installed on this machine; choose one of: python"
-        );
+        for (id, message) in [
+            ("klingon", "language \"klingon\" is not known; choose one of: python"),
+            ("pyhton", "language \"pyhton\" is not known; did you mean python? There are: python"),
+            ("python@2", "language \"python@2\" is not known; did you mean python? There are: python"),
+            (
+                "js",
+                "language \"js\" is not installed on this machine: install JavaScript, so that node is on the PATH; \
+                 or choose one of: python",
+            ),
+            ("c", "language \"c\" is not installed on this machine: install C; or choose one of: python"),
+        ] {
+            assert_eq!(refusal(&python, id).await, message);
+        }
         let empty = machine(&[]);
-        assert!(refusal(&empty, "python").await.ends_with("no language is installed here"));
+        assert!(refusal(&empty, "python").await.ends_with("install Python, so that python3 is on the PATH"));
+        assert!(refusal(&empty, "klingon").await.ends_with("none is installed here"));
         assert!(
             matches!(empty.ready(), Err(BackendError::Unavailable(text)) if text.contains("JavaScript, ") && text.contains("Python"))
         );
