@@ -27,6 +27,8 @@ use crate::runs::IDEMPOTENCY_KEY;
 use crate::{events, execute, openapi, ops, page, runs, stdin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What is said of a path that leads nowhere.
+pub const NOTHING_HERE: &str = "there is nothing at this path";
 /// Browsers keep the answer to a preflight this long.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
@@ -148,7 +150,7 @@ fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<Heade
 }
 
 async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path")
+    Problem::new(StatusCode::NOT_FOUND, "NotFound", NOTHING_HERE)
 }
 
 async fn method_not_allowed() -> Problem {

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use locus_core::{LimitsRequest, RunRequest, Seconds};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::Problem;
+use crate::fields::{self, EXAMPLE, cut};
 
 /// The most bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -21,8 +23,6 @@ const READING_BYTES_MAX: usize = 64 << 20;
 static READING: Semaphore = Semaphore::const_new(READING_BYTES_MAX);
 /// How much more than it may send a client may send for nothing, in times of that.
 const DISCARDED_TIMES_MAX: usize = 8;
-/// The most characters that a message repeats of what a client sent.
-const QUOTED_MAX: usize = 200;
 
 /// Why a body can't be used. Each message says where it is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +40,11 @@ pub enum BodyError {
     #[error("too many large requests arrive at the same time: try again in a second")]
     Crowded,
     /// There is none.
-    #[error(r#"the request is empty: send {{"language": "python", "code": "print(1)"}}"#)]
+    #[error("the request is empty: send {EXAMPLE}")]
     Empty,
+    /// It is packed.
+    #[error("bodies are read as they come: send this one without Content-Encoding: {0}")]
+    Encoded(String),
     /// It is no JSON.
     #[error("the request is not valid JSON: {0}")]
     InvalidJson(String),
@@ -65,6 +68,7 @@ impl BodyError {
             Self::TooSlow => "BodyTimeout",
             Self::BrokeOff => "BodyIncomplete",
             Self::Crowded => "Crowded",
+            Self::Encoded(_) => "UnsupportedEncoding",
             Self::Empty | Self::InvalidJson(_) => "InvalidJson",
             Self::UnknownField(_) => "UnknownField",
             Self::WrongForm(_) | Self::Limits(_) => "InvalidRequest",
@@ -78,6 +82,7 @@ impl BodyError {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Encoded(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -86,7 +91,11 @@ impl BodyError {
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         let problem = Self::new(error.status(), error.reason(), error.to_string());
-        if error == BodyError::Crowded { problem.with(header::RETRY_AFTER, 1) } else { problem }
+        match error {
+            BodyError::Crowded => problem.with(header::RETRY_AFTER, 1),
+            BodyError::Encoded(_) => problem.with(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            _ => problem,
+        }
     }
 }
 
@@ -97,17 +106,20 @@ impl From<BodyError> for Problem {
 /// The first thing that is wrong with it.
 pub async fn read(body: Body) -> Result<(RunRequest, Bytes), Problem> {
     let bytes = bytes(body, BODY_BYTES_MAX).await?;
-    let request: RunRequest = parse(&bytes)?;
-    // A list of all fields in their order would do as well, but for nobody's good.
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(BodyError::WrongForm(String::from(
-            r#"send an object such as {"language": "python", "code": "print(1)"}"#,
-        ))
-        .into());
-    }
-    check_limits(&request.limits).map_err(BodyError::Limits)?;
-    request.check_sizes().map_err(|error| BodyError::Limits(error.to_string()))?;
+    let request = request(&bytes)?;
     Ok((request, bytes))
+}
+
+/// Refuses a body that is packed: what it holds could be of any size.
+///
+/// # Errors
+/// [`BodyError::Encoded`].
+pub fn check_encoding(headers: &HeaderMap) -> Result<(), BodyError> {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(()) };
+    if encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
+        return Ok(());
+    }
+    Err(BodyError::Encoded(cut(&String::from_utf8_lossy(encoding.as_bytes()))))
 }
 
 /// The whole of a body.
@@ -159,68 +171,86 @@ async fn discard(body: &mut Body, mut most: usize) {
     }
 }
 
-/// A value from the JSON that a client sent.
+/// The run that JSON asks for.
 ///
 /// # Errors
-/// The first thing that is wrong with it, with its line and column.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
+/// The first thing that is wrong with it, with its line and column and what to do.
+pub fn request(bytes: &[u8]) -> Result<RunRequest, BodyError> {
     if bytes.is_empty() {
         return Err(BodyError::Empty);
     }
+    check_text(bytes)?;
+    let request: RunRequest = parse(bytes)?;
+    parse::<Objects>(bytes)?;
+    check_limits(&request.limits).map_err(BodyError::Limits)?;
+    request.check_sizes().map_err(|error| BodyError::Limits(error.to_string()))?;
+    Ok(request)
+}
+
+/// What is to be an object. A list of all its fields in their order would do as well for serde, but for nobody's good.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "it is only looked at whether it can be read")]
+struct Objects {
+    #[serde(default)]
+    limits: Object,
+    #[serde(default)]
+    files: Vec<Object>,
+    #[serde(default)]
+    env: Vec<Object>,
+    #[serde(default)]
+    tests: Vec<Object>,
+}
+
+type Object = serde_json::Map<String, serde_json::Value>;
+
+/// Refuses what is no text, which no place in JSON tells well.
+fn check_text(bytes: &[u8]) -> Result<(), BodyError> {
+    let wrong = |before: &[u8], what: &str, hint: &str| {
+        let mut lines = before.split(|byte| *byte == b'\n');
+        let column = lines.next_back().map_or(0, <[u8]>::len) + 1;
+        let line = lines.count() + 1;
+        Err(BodyError::InvalidJson(format!("{what} at line {line} column {column}: {hint}")))
+    };
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.starts_with('\u{feff}') => wrong(b"", "a byte order mark", "send the text without it"),
+        Ok(_) => Ok(()),
+        Err(error) => wrong(
+            &bytes[..error.valid_up_to()],
+            "it is not UTF-8",
+            r#"send UTF-8, and other bytes as a file with "encoding": "base64""#,
+        ),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        told(&error.into_inner(), &path)
+        told(&error.into_inner(), if path == "." { "" } else { &path }, bytes)
     })?;
-    json.end().map_err(|error| told(&error, "."))?;
+    json.end().map_err(|error| told(&error, "", bytes))?;
     Ok(value)
 }
 
-fn told(error: &serde_json::Error, path: &str) -> BodyError {
+fn told(error: &serde_json::Error, path: &str, bytes: &[u8]) -> BodyError {
     let place = format!("at line {} column {}", error.line(), error.column());
     let text = error.to_string();
     // serde_json says the place behind its message; here it may be followed by more.
     let text = text.strip_suffix(&format!(" {place}")).unwrap_or(&text);
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
     if !error.is_data() {
-        return BodyError::InvalidJson(format!("{} {place}", cut(text)));
+        let hint = match text {
+            "trailing characters" => ": nothing may follow the object".to_owned(),
+            _ if !is_object => format!(": give an object such as {EXAMPLE}"),
+            _ => String::new(),
+        };
+        return BodyError::InvalidJson(format!("{} {place}{hint}", cut(text)));
     }
-    if let Some(unknown) = unknown_field(text, path, &place) {
+    if let Some(unknown) = fields::unknown(text, path, &place) {
         return BodyError::UnknownField(unknown);
     }
-    let path = match path {
-        "." | "?" => String::new(),
-        path => format!("{}: ", cut(path)),
-    };
-    BodyError::WrongForm(format!("{path}{} {place}", cut(text)))
-}
-
-/// What to say of a field that nothing reads, by serde's words for one.
-fn unknown_field(text: &str, path: &str, place: &str) -> Option<String> {
-    // The name may hold anything, the known ones behind it are plain words.
-    let (name, known) = text.strip_prefix("unknown field `")?.rsplit_once("`, expected ")?;
-    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    let parent = path.strip_suffix(name).unwrap_or(path).trim_end_matches('.');
-    let parent = if parent.is_empty() { String::new() } else { format!(" of {}", cut(parent)) };
-    let hint = nearest(name, &known)
-        .map_or_else(|| format!("the fields are {}", known.join(", ")), |nearest| format!("did you mean `{nearest}`?"));
-    Some(format!("unknown field `{}`{parent} {place}: {hint}", cut(name)))
-}
-
-/// The word that somebody most likely meant, if one is near enough.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    // To compare grows with both lengths, and a name that long is nobody's slip.
-    let name: String = name.chars().take(64).flat_map(char::to_lowercase).filter(|c| !matches!(c, '_' | '-')).collect();
-    let distance = |word: &&str| strsim::damerau_levenshtein(&name, &word.to_lowercase());
-    let (distance, word) = known.iter().map(|word| (distance(word), *word)).min_by_key(|(distance, _)| *distance)?;
-    (distance <= word.len().max(3) / 3).then_some(word)
-}
-
-/// The head of a text that a client chose.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(QUOTED_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    // Whatever else is no object may have been read as the list of its fields.
+    BodyError::WrongForm(fields::wrong(text, if is_object { path } else { "" }, &place))
 }
 
 /// Refuses limits that no program could run within.
@@ -243,17 +273,16 @@ mod tests {
     use std::time::Duration;
 
     use axum::body::Body;
-    use axum::http::StatusCode;
+    use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
     use bytes::Bytes;
-    use locus_core::RunRequest;
     use proptest::prelude::{any, prop_assert, proptest};
     use proptest::sample::Index;
     use tokio::sync::Semaphore;
 
-    use super::{BODY_BYTES_MAX, BodyError, bytes, bytes_within, parse};
+    use super::{BODY_BYTES_MAX, BodyError, bytes, bytes_within, check_encoding, request};
 
     fn error(json: &str) -> BodyError {
-        parse::<RunRequest>(json.as_bytes()).expect_err(json)
+        request(json.as_bytes()).expect_err(json)
     }
 
     #[test]
@@ -266,48 +295,141 @@ mod tests {
                 "InvalidJson",
                 "the request is not valid JSON: expected value at line 2 column 15",
             ),
-            ("{}{}", "InvalidRequest", "the request can't be understood: missing field `language` at line 1 column 2"),
+            (
+                "{}{}",
+                "InvalidRequest",
+                "the request can't be understood: the request: missing field `language` at line 1 column 2: give an object \
+                 such as {\"language\": \"python\", \"code\": \"print(1)\"}",
+            ),
             (
                 r#"{"language": "py", "code": ""} x"#,
                 "InvalidJson",
-                "the request is not valid JSON: trailing characters at line 1 column 32",
+                "the request is not valid JSON: trailing characters at line 1 column 32: nothing may follow the object",
             ),
             (
-                r#"{ "lenguage": "python"}"#,
-                "UnknownField",
-                "unknown field `lenguage` at line 1 column 12: did you mean `language`?",
+                "language=python",
+                "InvalidJson",
+                "the request is not valid JSON: expected value at line 1 column 1: give an object such as {\"language\": ",
             ),
             (
-                "{\"language\": \"c\",\n\"tests\": [{}, {\"cheker\": 1}]}",
-                "UnknownField",
-                "unknown field `cheker` of tests[1] at line 2 column 23: did you mean `checker`?",
-            ),
-            (
-                r#"{"language": "c", "limits": {"timeout_seconds": 3}}"#,
-                "UnknownField",
-                "unknown field `timeout_seconds` of limits at line 1 column 46: did you mean `timeoutSeconds`?",
-            ),
-            (
-                r#"{"language": "c", "env": [{"key": "A"}]}"#,
-                "UnknownField",
-                "unknown field `key` of env[0] at line 1 column 32: the fields are name, value",
+                "\u{feff}{}",
+                "InvalidJson",
+                "the request is not valid JSON: a byte order mark at line 1 column 1: send the text without it",
             ),
             (
                 r#"{"language": "c", "limits": {"timeoutSeconds": "3"}}"#,
                 "InvalidRequest",
-                "the request can't be understood: limits.timeoutSeconds: invalid type: string \"3\", expected a number of seconds such as 2 or \
-                 0.5 at line 1 column 50",
+                "the request can't be understood: limits.timeoutSeconds is the text \"3\" at line 1 column 50: give a number \
+                 of seconds, such as 2 or 0.5",
+            ),
+            (
+                r#"{"language": "c", "limits": {"memoryBytes": "256Mi"}}"#,
+                "InvalidRequest",
+                "the request can't be understood: limits.memoryBytes is the text \"256Mi\" at line 1 column 51: give a \
+                 number of bytes, such as 268435456",
+            ),
+            (
+                r#"{"language": "c", "limits": {"memoryBytes": -1}}"#,
+                "InvalidRequest",
+                "the request can't be understood: limits.memoryBytes is -1 at line 1 column 46: give a number of bytes",
+            ),
+            (
+                r#"{"language": "c", "limits": [3]}"#,
+                "InvalidRequest",
+                "the request can't be understood: limits is a list at line 1 column 28: give an object such as \
+                 {\"timeoutSeconds\": 5}",
+            ),
+            (
+                r#"{"language": "c", "files": [["a.c", ""]]}"#,
+                "InvalidRequest",
+                "the request can't be understood: files[0] is a list at line 1 column 28: give an object such as {\"name\":",
+            ),
+            (
+                r#"{"language": "c", "env": {"A": "b"}}"#,
+                "InvalidRequest",
+                "the request can't be understood: env is an object at line 1 column 25: give a list of {name, value}, such as \
+                 [{\"name\": \"LANG\", \"value\": \"C\"}]",
+            ),
+            (
+                r#"{"language": "c", "interactive": 1}"#,
+                "InvalidRequest",
+                "the request can't be understood: interactive is 1 at line 1 column 34: give true or false",
+            ),
+            (
+                r#"{"language": "c", "language": "d"}"#,
+                "InvalidRequest",
+                "the request can't be understood: language stands twice at line 1 column 28: give one of the two",
+            ),
+            (
+                r#"{"language": "c", "tests": [{"checker": "fuzzy"}]}"#,
+                "InvalidRequest",
+                "the request can't be understood: tests[0].checker: unknown variant `fuzzy`, expected one of `exact`, \
+                 `trimmed`, `tokens`, `float` at line 1 column 47: give \"exact\", \"trimmed\", \"tokens\" or \"float\"",
             ),
             (
                 "null",
                 "InvalidRequest",
-                "the request can't be understood: invalid type: null, expected struct RunRequest",
+                "the request can't be understood: the request is null at line 1 column 4: give an object such as",
             ),
+            (r#"["python"]"#, "InvalidRequest", "the request can't be understood: the request"),
         ] {
             let error = error(json);
             assert_eq!(error.reason(), reason, "{json}");
             assert!(error.to_string().starts_with(message), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn a_name_that_nothing_reads_is_told_with_the_one_that_was_meant() {
+        for (json, message) in [
+            (r#"{ "lenguage": "python"}"#, "unknown field `lenguage` at line 1 column 12: did you mean `language`?"),
+            (
+                "{\"language\": \"c\",\n\"tests\": [{}, {\"cheker\": 1}]}",
+                "unknown field `cheker` of tests[1] at line 2 column 23: did you mean `checker`?",
+            ),
+            (
+                r#"{"language": "c", "limits": {"timeout_seconds": 3}}"#,
+                "unknown field `timeout_seconds` of limits at line 1 column 46: did you mean `timeoutSeconds`?",
+            ),
+            (
+                r#"{"language": "c", "timeout": 3}"#,
+                "unknown field `timeout` at line 1 column 27: did you mean `limits.timeoutSeconds`?",
+            ),
+            (
+                r#"{"language": "c", "limits": {"env": []}}"#,
+                "unknown field `env` of limits at line 1 column 34: did you mean `env` of the request itself?",
+            ),
+            (
+                r#"{"language": "c", "env": [{"key": "A"}]}"#,
+                "unknown field `key` of env[0] at line 1 column 32: the fields are name, value",
+            ),
+        ] {
+            let error = error(json);
+            assert_eq!(error.reason(), "UnknownField", "{json}");
+            assert!(error.to_string().starts_with(message), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_its_place() {
+        let mut json = b"{\n \"language\": \"py\", \"code\": \"\"}".to_vec();
+        json.splice(32..32, [0xff]);
+        assert_eq!(
+            request(&json).expect_err("it is no text").to_string(),
+            "the request is not valid JSON: it is not UTF-8 at line 2 column 31: send UTF-8, and other bytes as a file with \
+             \"encoding\": \"base64\""
+        );
+    }
+
+    #[test]
+    fn a_body_comes_plain() {
+        let check = |encoding: &'static str| {
+            check_encoding(&HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static(encoding))]))
+        };
+        assert_eq!((check_encoding(&HeaderMap::new()), check("identity")), (Ok(()), Ok(())));
+        let refusal = check("gzip").expect_err("it is packed");
+        assert_eq!((refusal.status().as_u16(), refusal.reason()), (415, "UnsupportedEncoding"));
+        assert!(refusal.to_string().ends_with("without Content-Encoding: gzip"), "{refusal}");
     }
 
     #[test]
@@ -372,14 +494,14 @@ mod tests {
             let mut mangled = VALID.as_bytes().to_vec();
             let (at, until) = (at.index(mangled.len()), until.index(mangled.len()));
             mangled.splice(at.min(until)..at.max(until).min(at.min(until) + 12), with);
-            if let Err(error) = parse::<RunRequest>(&mangled) {
+            if let Err(error) = request(&mangled) {
                 prop_assert!(error == BodyError::Empty || error.to_string().contains(" at line "), "{error}");
             }
         }
 
         #[test]
         fn any_bytes_are_read_or_told_with_a_line(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
-            if let Err(error) = parse::<RunRequest>(&bytes) {
+            if let Err(error) = request(&bytes) {
                 prop_assert!(error.to_string().contains(" at line "), "{error}");
             }
         }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{BackendError, Client};
+use crate::body::check_encoding;
 use crate::compat::Dialect;
 use crate::keys::{Key, Keys, Running};
 use crate::rate::{self, Asker, Rate, TooOften};
@@ -77,7 +78,8 @@ impl Clients {
 pub async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     let dialect = Dialect::of(request.method(), request.uri().path());
-    match app.clients.admit(dialect, peer, request.headers()) {
+    let admitted = app.clients.admit(dialect, peer, request.headers());
+    match admitted.and_then(|client| check_encoding(request.headers()).map(|()| client).map_err(Problem::from)) {
         Ok(client) => {
             request.extensions_mut().insert::<Client>(client);
             next.run(request).await

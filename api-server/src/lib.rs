@@ -14,6 +14,7 @@ pub mod clients;
 pub mod compat;
 pub mod events;
 pub mod execute;
+pub mod fields;
 pub mod flags;
 pub mod gate;
 pub mod keys;

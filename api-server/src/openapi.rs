@@ -112,10 +112,11 @@ const ANY: [Refusal; 2] = [
     (401, "Unauthorized", "this server asks for an API key: send the header Authorization: Bearer <key>"),
     (429, "RateLimited", "you ask too often: try again in 2 s"),
 ];
-const BODY: [Refusal; 4] = [
+const BODY: [Refusal; 5] = [
     (400, "BodyIncomplete", "the request's body broke off"),
     (408, "BodyTimeout", "the request's body took too long to arrive"),
     (413, "BodyTooLarge", "the request is larger than 1048576 bytes"),
+    (415, "UnsupportedEncoding", "bodies are read as they come: send this one without Content-Encoding: gzip"),
     (503, "Crowded", "too many large requests arrive at the same time: try again in a second"),
 ];
 const TAKING: [Refusal; 9] = [

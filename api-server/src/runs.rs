@@ -8,15 +8,18 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
+use locus_core::request::is_label;
 use locus_core::token::body_digest;
-use locus_core::{Encoding, Outcome, Phase, Run, RunRequest, view};
-use serde::{Deserialize, Serialize};
+use locus_core::{Encoding, InvalidRequest, Outcome, Phase, Run, RunRequest, view};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{Client, Once, Order, Page, Query, Taken};
 use crate::body;
+use crate::fields::cut;
 use crate::keys::Running;
 use crate::metrics::RunTimer;
 use crate::openapi::{CreateRefusals, ListRefusals, RunRefusals};
@@ -225,7 +228,7 @@ pub struct ListQuery {
     #[serde(default)]
     pub label: Vec<String>,
     /// The phase that each is in.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "phase")]
     pub phase: Option<Phase>,
 }
 
@@ -247,12 +250,22 @@ impl ListQuery {
             return Err(invalid(format!("limit={limit} must be from 1 to {PAGE_MAX}")));
         }
         let label = |text: String| match text.split_once('=') {
-            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => Err(invalid(format!("label={text} must be a name and a value, such as label=team=a"))),
+            Some((name, value)) if is_label(name, false) && is_label(value, true) => {
+                Ok((name.to_owned(), value.to_owned()))
+            }
+            Some(_) => Err(invalid(InvalidRequest::Label(cut(&text)).to_string())),
+            None => Err(invalid(format!("label={} must be a name and a value, such as label=team=a", cut(&text)))),
         };
         let labels = self.label.into_iter().map(label).collect::<Result<_, _>>()?;
         Ok(Query { labels, phase: self.phase, limit, after: self.after })
     }
+}
+
+/// A phase by its name, in whatever case.
+fn phase<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let phase = text.parse().map_err(|error| D::Error::custom(format!("phase={text} is no phase: {error}")))?;
+    Ok(Some(phase))
 }
 
 /// A run in an answer: 202 as long as it goes on.

@@ -121,13 +121,22 @@ async fn a_request_that_says_nothing_sensible_is_refused_with_the_reason() {
         ("[]", "can't be understood"),
         ("null", "can't be understood"),
         (r#"{"code": "print(1)"}"#, "missing field `language`"),
-        (r#"{"language": 3, "code": ""}"#, "expected a string"),
+        (r#"{"language": 3, "code": ""}"#, "language is 3"),
         (r#"{"language": "python", "cod": ""}"#, "unknown field `cod`"),
         (r#"{"language": "python", "code": "", "limits": {"seconds": 1}}"#, "unknown field `seconds`"),
         (r#"{"language": "python", "code": "", "limits": {"timeoutSeconds": 0}}"#, "limits.timeoutSeconds"),
         (r#"{"language": "python", "code": "", "limits": {"timeoutSeconds": -1}}"#, "-1"),
         (r#"{"language": "python", "code": "", "limits": {"cpuSeconds": -0.5}}"#, "-0.5"),
         (r#"{"language": "python", "code": ""} {}"#, "trailing characters"),
+        ("\u{feff}{}", "byte order mark"),
+        (
+            r#"{"language": "python", "code": "", "limits": {"memoryBytes": "256Mi"}}"#,
+            "a number of bytes, such as 268435456",
+        ),
+        (r#"{"language": "python", "code": "", "limits": [1]}"#, "limits is a list"),
+        (r#"{"language": "python", "code": "", "env": {"A": "b"}}"#, "a list of {name, value}"),
+        (r#"{"language": "python", "code": "", "timeout": 1}"#, "did you mean `limits.timeoutSeconds`?"),
+        (r#"{"language": "python", "code": "", "code": ""}"#, "code stands twice"),
     ] {
         let (app, fake) = app(Ok(run(Outcome::Completed)));
         let (status, _, answer) = execute(&app, body).await;
@@ -171,6 +180,25 @@ async fn json_under_another_content_type_is_understood() {
         let mut request = request(Method::POST, "/execute", PROGRAM);
         request.headers_mut().insert("content-type", kind.parse().expect("a header"));
         assert_eq!(ask(&works(), request).await.0, StatusCode::OK, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_packed_or_garbled_body_is_refused() {
+    for (path, error) in [("/execute", "error"), ("/api/v1/runs", "message"), ("/api/v1/runs/run-000/stdin", "message")]
+    {
+        let app = works();
+        create(&app, "", &[], PROGRAM).await;
+        let (status, headers, body) = call(&app, Method::POST, path, &[("content-encoding", "gzip")], PROGRAM).await;
+        assert_eq!((status, &headers["accept-encoding"]), (415, &header("identity")), "{path}: {body}");
+        assert!(body[error].as_str().is_some_and(|text| text.contains("without Content-Encoding: gzip")), "{body}");
+    }
+    let (status, _, _) = create(&works(), "", &[("content-encoding", "identity")], PROGRAM).await;
+    assert_eq!(status, 200);
+    let garbled = [b"{\"language\": \"python\", \"code\": \"\xff\"}".as_slice(), &[0xff, 0xfe, b'{', 0]];
+    for bytes in garbled {
+        let (status, _, body) = ask(&works(), request(Method::POST, "/execute", bytes.to_vec())).await;
+        assert!(status == StatusCode::BAD_REQUEST && body.contains("it is not UTF-8 at line 1"), "{body}");
     }
 }
 
@@ -491,7 +519,11 @@ async fn a_query_that_makes_no_sense_is_refused() {
         "/api/v1/runs?limit=0",
         "/api/v1/runs?limit=101",
         "/api/v1/runs?limit=x",
+        "/api/v1/runs?limit=1&limit=2",
         "/api/v1/runs?label=team",
+        "/api/v1/runs?label==a",
+        "/api/v1/runs?label=a%20b=c",
+        "/api/v1/runs?label=a=b%2Fc",
         "/api/v1/runs?phase=Sleeping",
         "/api/v1/runs?after=nowhere",
         "/api/v1/runs?page=2",
@@ -525,7 +557,7 @@ async fn lists_are_told_in_pages_by_label_and_phase() {
     let (rest, next) = list(&format!("?limit=2&label=team=a&after={}", next.expect("there is more"))).await;
     assert_eq!((rest, next), (vec!["run-001".to_owned(), "run-000".to_owned()], None));
     assert_eq!(list("?label=team=a&label=x=y").await.0.len(), 0);
-    assert_eq!((list("?phase=Succeeded").await.0.len(), list("?phase=Running").await.0.len()), (5, 0));
+    assert_eq!((list("?phase=Succeeded").await.0.len(), list("?phase=running").await.0.len()), (5, 0));
 }
 
 #[tokio::test]
@@ -578,7 +610,10 @@ async fn input_is_passed_on_as_it_was_sent() {
     assert_eq!((inputs[1].data.as_slice(), inputs[1].at, inputs[1].end), (&b"c"[..], Some(3), true));
     let (status, _, body) = send("", &"x".repeat((64 << 10) + 1)).await;
     assert_eq!((status, &body["reason"]), (413, &json!("BodyTooLarge")));
-    assert_eq!(send("?end=perhaps", "").await.0, 400);
+    for query in ["?end=perhaps", "?at=-1", "?at=1&at=2", "?to=1"] {
+        let (status, _, body) = send(query, "").await;
+        assert_eq!((status, &body["reason"]), (400, &json!("InvalidRequest")), "{query}: {body}");
+    }
 }
 
 #[tokio::test]
