@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use futures::FutureExt as _;
 use locus_api_server::app::{App, router};
 use locus_api_server::backend::cluster::{Cluster, Settings, read_key};
@@ -31,8 +31,12 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == locus_runner::EMBEDDED_COMMAND) {
         return locus_runner::main(std::env::args().skip(2));
     }
-    let flags = Flags::parse();
+    let given = Flags::command().get_matches();
+    let flags = Flags::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
     start_logs();
+    for flag in flags.idle(&given) {
+        tracing::warn!("{flag} has no use with this backend, and is passed over");
+    }
     let done = match &flags.command {
         Some(Command::Keygen { name }) => generate(name).map(|told| say(&told)),
         None => start(&flags),
@@ -81,12 +85,12 @@ async fn start(flags: &Flags) -> anyhow::Result<()> {
             App::new(machine)
         }
         BackendKind::Cluster => {
-            let reader_key = flags.reader_key_file.as_deref().map(read_key).transpose()?;
+            let reader_keys = flags.reader_keys().map(read_key).collect::<anyhow::Result<_>>()?;
             let settings = Settings {
                 namespace: flags.namespace.clone(),
                 run_namespace: flags.run_namespace.clone(),
                 unfinished: flags.concurrent().saturating_add(flags.max_queued),
-                reader_key,
+                reader_keys,
                 callback: Some(callbacks.clone().hook()),
                 ..Settings::default()
             };
@@ -175,7 +179,17 @@ fn say(text: &str) {
 }
 
 fn start_logs() {
-    let filter = EnvFilter::try_from_env("LOCUS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var("LOCUS_LOG").ok().filter(|asked| !asked.is_empty());
+    let filter = EnvFilter::try_new(asked.as_deref().unwrap_or("info"));
+    let refused = filter.as_ref().err().map(ToString::to_string);
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() { logs.init() } else { logs.json().flatten_event(true).init() }
+    if std::io::stderr().is_terminal() {
+        logs.init();
+    } else {
+        logs.json().flatten_event(true).init();
+    }
+    if let Some(why) = refused {
+        tracing::warn!("LOCUS_LOG is not understood ({why}): give a level such as info, or locus_api_server=debug");
+    }
 }

@@ -1,6 +1,7 @@
 //! An API server in this process: it keeps objects, tells of them on watches, and breaks as it is told to.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body as Answer;
@@ -15,7 +16,7 @@ use locus_api_server::backend::Backend as _;
 use locus_api_server::backend::cluster::{Cluster, Route, Settings};
 use serde_json::{Value, json};
 
-use super::eventually;
+use super::{eventually, portforward};
 
 /// What happens to a creation.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,10 @@ struct State {
     faults: VecDeque<Fault>,
     /// The status that a `CodeRun` has at once, told before its creation is answered.
     status: Option<Value>,
+    /// Why no pod may be looked at.
+    hides_pods: Option<&'static str>,
+    /// Where ports are forwarded.
+    forwards: Option<SocketAddr>,
     watches: Vec<(String, mpsc::UnboundedSender<Bytes>)>,
 }
 
@@ -69,6 +74,11 @@ impl ApiServer {
             let server = server.clone();
             async move {
                 let line = format!("{} {}", request.method(), request.uri());
+                let forwards = server.lock().forwards;
+                if let Some(address) = forwards.filter(|_| line.contains("/portforward?")) {
+                    server.lock().requests.push((line, Value::Null));
+                    return portforward::pass(address, request).await;
+                }
                 let body = request.into_body().collect().await?.to_bytes();
                 let body: Value = serde_json::from_slice(&body).unwrap_or_default();
                 let reply = server.lock().answer(&line, &body);
@@ -126,6 +136,23 @@ impl ApiServer {
         self.lock().pods.insert(name.to_owned(), pod);
     }
 
+    /// The public keys that the runner of a pod knows readers by.
+    pub fn pod_knows(&self, name: &str, keys: &str) {
+        let mut state = self.lock();
+        let pod = state.pods.get_mut(name).expect("it is there");
+        pod["metadata"]["annotations"] = json!({ "locus.dev/reader-keys": keys });
+    }
+
+    /// Refuses to show pods.
+    pub fn hides_pods(&self, why: &'static str) {
+        self.lock().hides_pods = Some(why);
+    }
+
+    /// Forwards the ports of pods to an address.
+    pub fn forwards(&self, address: SocketAddr) {
+        self.lock().forwards = Some(address);
+    }
+
     /// Whether somebody watches runs and languages.
     pub fn is_watched(&self) -> bool {
         self.lock().watches.len() == 2
@@ -164,6 +191,9 @@ impl State {
                 let is_asked_for = |run: &&Value| !uri.contains("labelSelector") || is_own(run);
                 let runs: Vec<_> = self.runs.values().filter(is_asked_for).cloned().collect();
                 whole(200, &list(&runs, self.version))
+            }
+            ("GET", _) if path.contains("/pods/") && self.hides_pods.is_some() => {
+                whole(403, &status(403, "Forbidden", self.hides_pods.unwrap_or_default()))
             }
             ("GET", name) => {
                 let objects = if path.contains("/pods/") { &self.pods } else { &self.runs };

@@ -3,6 +3,7 @@
 mod acting;
 mod api_server;
 mod callbacks;
+mod portforward;
 mod real;
 mod runner;
 mod taking;

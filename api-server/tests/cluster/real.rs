@@ -96,7 +96,7 @@ async fn a_program_is_talked_to_while_it_runs() {
     let (operator, reader) = (TokenSigner::from_seed(&[1; 32]), TokenSigner::from_seed(&[2; 32]));
     let pod = Pod::start(&operator, &reader);
     let server = Arc::<ApiServer>::default();
-    let settings = Settings { reader_key: Some(reader), ..Settings::default() };
+    let settings = Settings { reader_keys: vec![reader], ..Settings::default() };
     let cluster = server.cluster_by(Route::Direct { port: pod.port }, settings);
     server.has_pod("live", "127.0.0.1");
     // The claim stands in the status before the runner has the run.

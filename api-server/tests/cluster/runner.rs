@@ -55,12 +55,21 @@ impl Runner {
     }
 
     pub fn route(&self) -> Route {
-        Route::Direct { port: *self.port.lock().expect("not poisoned") }
+        Route::Direct { port: self.port() }
+    }
+
+    pub fn port(&self) -> u16 {
+        *self.port.lock().expect("not poisoned")
+    }
+
+    /// The public key that they know readers by.
+    pub fn reader() -> String {
+        TokenSigner::from_seed(&SEED).public_key()
     }
 
     /// Settings of a front door that these runners listen to.
     pub fn settings() -> Settings {
-        Settings { reader_key: Some(TokenSigner::from_seed(&SEED)), ..Settings::default() }
+        Settings { reader_keys: vec![TokenSigner::from_seed(&SEED)], ..Settings::default() }
     }
 
     pub fn breaks(&self, run: &str, cuts: impl IntoIterator<Item = usize>) {

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream::BoxStream;
-use locus_api_server::backend::cluster::{Cluster, Settings};
-use locus_api_server::backend::{Backend as _, BackendError, Query, Told};
+use locus_api_server::backend::cluster::{Cluster, Route, Settings};
+use locus_api_server::backend::{Backend as _, BackendError, Input, Query, Told};
+use locus_core::token::TokenSigner;
 use locus_core::{CaseEnd, Event, Outcome, Phase, Run, RunResult, Transcript, Usage};
 use serde_json::{Value, json};
 
 use super::api_server::{ApiServer, running};
 use super::runner::{Runner, lines};
-use super::{in_time, order};
+use super::{in_time, order, portforward};
 
 fn account() -> Vec<Event> {
     vec![
@@ -113,6 +114,69 @@ async fn states_are_told_in_their_order_and_the_end_once() {
         }
     }
     assert_eq!(reasons, ["Queued", "Running", "Completed"]);
+}
+
+#[tokio::test]
+async fn from_outside_of_the_cluster_a_run_is_told_live_through_the_api_server() {
+    let (server, runner) = (Arc::<ApiServer>::default(), Runner::start(&account()).await);
+    server.forwards(portforward::start(runner.port()).await);
+    let cluster = server.cluster_by(Route::PortForward, Runner::settings());
+    super::eventually(|| cluster.ready().is_ok() && server.is_watched()).await;
+    // Its address is none that could be dialled.
+    server.has_pod("a", "192.0.2.1");
+    server.create(running("a"));
+    // By the second connection the first part is told already.
+    runner.breaks("a", [40]);
+    let (events, run) = told(&cluster, &server, "a", is_file).await;
+    assert_eq!((folded(&events), run.reason.as_str()), (folded(&account()), "Completed"));
+    assert_eq!(runner.connections("a"), 2);
+    let forwards = server.asked("GET").into_iter().filter(|(line, _)| line.contains("/pods/a/portforward?")).count();
+    assert_eq!(forwards, 2);
+}
+
+#[tokio::test]
+async fn where_pods_may_not_be_looked_at_the_end_is_told_by_the_status() {
+    let (server, runner) = (Arc::<ApiServer>::default(), Runner::start(&account()).await);
+    let cluster = front_door(&server, &runner, Runner::settings()).await;
+    server.has_pod("a", "127.0.0.1");
+    server.hides_pods("pods is forbidden");
+    server.create(running("a"));
+    let is_running = |told: &Told| matches!(told, Told::State(run) if run.phase == Phase::Running);
+    let (events, run) = told(&cluster, &server, "a", is_running).await;
+    assert_eq!(run.reason, "Completed");
+    let stdout = |events: &[Event]| folded(events).stdout;
+    assert_eq!((stdout(&events), runner.connections("a")), (stdout(&account()), 0));
+    server.create(running("b"));
+    let input = Input { data: b"x".to_vec(), at: None, end: false };
+    let refused = in_time(cluster.stdin(&None, "b", input)).await;
+    assert!(
+        matches!(&refused, Err(BackendError::Unavailable(text)) if text.contains("can't be looked up: pods is forbidden")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_pod_is_shown_the_key_that_its_runner_knows() {
+    let (server, runner) = (Arc::<ApiServer>::default(), Runner::start(&account()).await);
+    let new = TokenSigner::from_seed(&[8; 32]);
+    let both = || Settings {
+        reader_keys: [vec![new.clone()], Runner::settings().reader_keys].concat(),
+        ..Settings::default()
+    };
+    let cluster = front_door(&server, &runner, both()).await;
+    for (name, keys) in [("old", Runner::reader()), ("between", format!("a,{}", Runner::reader()))] {
+        server.has_pod(name, "127.0.0.1");
+        server.pod_knows(name, &keys);
+        server.create(running(name));
+        let (events, _) = told(&cluster, &server, name, is_file).await;
+        assert_eq!(folded(&events), folded(&account()), "{name}");
+    }
+    // Of one that says nothing it is taken that it knows the current key.
+    server.has_pod("new", "127.0.0.1");
+    server.create(running("new"));
+    let input = Input { data: b"x".to_vec(), at: None, end: false };
+    let refused = in_time(cluster.stdin(&None, "new", input)).await;
+    assert!(matches!(refused, Err(BackendError::Unavailable(_))), "{refused:?}");
 }
 
 #[tokio::test]

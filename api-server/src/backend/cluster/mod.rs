@@ -57,8 +57,8 @@ pub struct Settings {
     pub run_namespace: String,
     /// The most runs of this server that have not ended.
     pub unfinished: usize,
-    /// What signs the tokens that runners ask for; without it nothing is told live.
-    pub reader_key: Option<TokenSigner>,
+    /// What signs the tokens that runners ask for, the current key first; without any nothing is told live.
+    pub reader_keys: Vec<TokenSigner>,
     /// Whether `CodeRun`s count that others have made, with `kubectl apply` say.
     pub everything: bool,
     /// What tells of the end of a run that somebody wants to be told of.
@@ -73,7 +73,7 @@ impl Default for Settings {
             namespace: None,
             run_namespace: "locus-runs".to_owned(),
             unfinished: 320,
-            reader_key: None,
+            reader_keys: Vec::new(),
             everything: false,
             callback: None,
         }
@@ -101,7 +101,7 @@ impl Cluster {
         // The addresses of pods are good in the cluster only.
         let is_inside = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
         let route = if is_inside { Route::Direct { port: RUNNER_PORT } } else { Route::PortForward };
-        if settings.reader_key.is_none() {
+        if settings.reader_keys.is_empty() {
             tracing::warn!(
                 "no key that runners know (--reader-key-file): output is told at the end of a run, not live"
             );
@@ -117,7 +117,7 @@ impl Cluster {
         let runs = Runs {
             api: Api::namespaced(client.clone(), namespace),
             index: Index::new(settings.unfinished, KEPT_MAX),
-            runners: Arc::new(Runners::new(route, pods, settings.reader_key)),
+            runners: Arc::new(Runners::new(route, pods, settings.reader_keys)),
             everything: settings.everything,
         };
         let callbacks = settings.callback.map(|callback| callbacks::Callbacks::new(runs.clone(), callback));

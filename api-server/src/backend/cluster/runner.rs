@@ -12,7 +12,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
+use kube::{Api, ResourceExt as _};
+use locus_api::labels;
 use locus_core::token::{Claims, Scope, TokenSigner};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -28,8 +29,8 @@ const TOKEN_SECONDS: u64 = 60;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most bytes of an answer that is read whole.
 const ANSWER_MAX: usize = 64 << 10;
-/// The most addresses that are remembered.
-const ADDRESSES_MAX: usize = 4096;
+/// The most pods whose places are remembered.
+const PLACES_MAX: usize = 4096;
 
 /// Why a runner did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -86,13 +87,21 @@ pub enum Route {
     PortForward,
 }
 
-/// How runners are reached, and with which key.
+/// How runners are reached, and with which keys.
 pub struct Runners {
     route: Route,
     pods: Api<Pod>,
-    key: Option<TokenSigner>,
-    /// A pod's address by its UID: it does not change as long as the pod lives.
-    addresses: Mutex<HashMap<String, IpAddr>>,
+    keys: Vec<TokenSigner>,
+    /// Where a pod is, by its UID: it does not change as long as the pod lives.
+    places: Mutex<HashMap<String, Place>>,
+}
+
+/// What the cluster says of a pod.
+#[derive(Clone)]
+struct Place {
+    address: IpAddr,
+    /// The public keys that its runner knows readers by.
+    readers: String,
 }
 
 /// What is asked of a runner.
@@ -106,14 +115,15 @@ struct Ask<'a> {
 }
 
 impl Runners {
-    /// Runners whose pods are these; without a key none is asked anything.
-    pub fn new(route: Route, pods: Api<Pod>, key: Option<TokenSigner>) -> Self {
-        Self { route, pods, key, addresses: Mutex::default() }
+    /// Runners whose pods are these; without a key none is asked anything. One that knows several of the keys is shown the
+    /// first.
+    pub fn new(route: Route, pods: Api<Pod>, keys: Vec<TokenSigner>) -> Self {
+        Self { route, pods, keys, places: Mutex::default() }
     }
 
     /// Whether there is a key.
     pub const fn can_be_asked(&self) -> bool {
-        self.key.is_some()
+        !self.keys.is_empty()
     }
 
     /// What a run's runner tells, from the start.
@@ -132,7 +142,13 @@ impl Runners {
     }
 
     async fn ask(&self, ask: Ask<'_>) -> Result<Response<Incoming>, RunnerError> {
-        let token = self.token(&ask)?;
+        if !self.can_be_asked() {
+            return Err(RunnerError::NoKey);
+        }
+        let slow = |_| RunnerError::Connect("it takes too long".to_owned());
+        let dialled = tokio::time::timeout(PATIENCE, self.dial(ask.pod)).await.map_err(slow).and_then(|it| it);
+        let (place, stream) = dialled.inspect_err(|_| self.forget(ask.pod))?;
+        let token = self.token(&ask, &place)?;
         let request = Request::builder()
             .method(ask.method)
             .uri(ask.path)
@@ -140,9 +156,6 @@ impl Runners {
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .body(Full::new(ask.body))
             .map_err(|error| RunnerError::Malformed(error.to_string()))?;
-        let slow = |_| RunnerError::Connect("it takes too long".to_owned());
-        let stream = tokio::time::timeout(PATIENCE, self.dial(ask.pod)).await.map_err(slow).and_then(|it| it);
-        let stream = stream.inspect_err(|_| self.forget(ask.pod))?;
         let broken = |error: hyper::Error| RunnerError::Broken(error.to_string());
         let (mut connection, driver) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
         tokio::spawn(driver);
@@ -150,58 +163,62 @@ impl Runners {
         tokio::time::timeout(PATIENCE, connection.send_request(request)).await.map_err(slow)?.map_err(broken)
     }
 
-    async fn dial(&self, pod: &Claimed) -> Result<Box<dyn Stream>, RunnerError> {
+    async fn dial(&self, pod: &Claimed) -> Result<(Place, Box<dyn Stream>), RunnerError> {
         let failed = |error: &dyn std::fmt::Display| RunnerError::Connect(error.to_string());
-        let address = self.address(pod).await?;
+        let place = self.place(pod).await?;
         match self.route {
             Route::Direct { port } => {
-                let stream = TcpStream::connect((address, port)).await.map_err(|error| failed(&error))?;
+                let stream = TcpStream::connect((place.address, port)).await.map_err(|error| failed(&error))?;
                 stream.set_nodelay(true).map_err(|error| failed(&error))?;
-                Ok(Box::new(stream))
+                Ok((place, Box::new(stream)))
             }
             Route::PortForward => {
                 let forward = self.pods.portforward(&pod.name, &[RUNNER_PORT]).await;
                 let stream = forward.map_err(|error| failed(&error))?.take_stream(RUNNER_PORT);
-                Ok(Box::new(stream.ok_or_else(|| failed(&"no stream"))?))
+                Ok((place, Box::new(stream.ok_or_else(|| failed(&"no stream"))?)))
             }
         }
     }
 
     /// Where the pod is: the one that was claimed, and not another of its name.
-    async fn address(&self, pod: &Claimed) -> Result<IpAddr, RunnerError> {
-        if let Some(known) = self.addresses().get(&pod.uid) {
-            return Ok(*known);
+    async fn place(&self, pod: &Claimed) -> Result<Place, RunnerError> {
+        if let Some(known) = self.places().get(&pod.uid) {
+            return Ok(known.clone());
         }
         let found = self.pods.get_opt(&pod.name).await.map_err(|error| match &error {
             kube::Error::Api(status) if status.is_forbidden() => RunnerError::Forbidden(status.message.clone()),
             error => RunnerError::Connect(error.to_string()),
         })?;
         let found = found.filter(|found| found.metadata.uid.as_ref() == Some(&pod.uid)).ok_or(RunnerError::Gone)?;
+        let readers = found.annotations().get(labels::READER_KEYS).cloned().unwrap_or_default();
         let status = found.status.unwrap_or_default();
         if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
             return Err(RunnerError::Gone);
         }
         let address = status.pod_ip.and_then(|ip| ip.parse().ok());
         let address = address.ok_or_else(|| RunnerError::Connect("its pod has no address yet".to_owned()))?;
-        let mut addresses = self.addresses();
-        if addresses.len() >= ADDRESSES_MAX {
-            addresses.clear();
+        let place = Place { address, readers };
+        let mut places = self.places();
+        if places.len() >= PLACES_MAX {
+            places.clear();
         }
-        addresses.insert(pod.uid.clone(), address);
-        Ok(address)
+        places.insert(pod.uid.clone(), place.clone());
+        Ok(place)
     }
 
     /// Looks the pod up again next time.
     fn forget(&self, pod: &Claimed) {
-        self.addresses().remove(&pod.uid);
+        self.places().remove(&pod.uid);
     }
 
-    fn addresses(&self) -> std::sync::MutexGuard<'_, HashMap<String, IpAddr>> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self) -> std::sync::MutexGuard<'_, HashMap<String, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn token(&self, ask: &Ask<'_>) -> Result<String, RunnerError> {
-        let key = self.key.as_ref().ok_or(RunnerError::NoKey)?;
+    fn token(&self, ask: &Ask<'_>, place: &Place) -> Result<String, RunnerError> {
+        // A pod that was made before the key was replaced knows the one before.
+        let known = self.keys.iter().find(|key| place.readers.split(',').any(|known| known == key.public_key()));
+        let key = known.or(self.keys.first()).ok_or(RunnerError::NoKey)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
         let (aud, run) = (ask.pod.uid.clone(), ask.run.to_owned());
         Ok(key.sign(&Claims { aud, run, scope: ask.scope, exp: now + TOKEN_SECONDS, body: None }))
