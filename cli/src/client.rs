@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use locus_api_server::app::NOTHING_HERE;
 use locus_core::{Run, RunRequest};
 use reqwest::header::{HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::request::unreadable;
 use crate::trouble::{Problem, Refusal, Trouble};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -70,6 +72,9 @@ impl Client {
         let mut base = Url::parse(server).map_err(|error| wrong(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
             return Err(wrong("it is neither http nor https".to_owned()));
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(wrong("something follows a ? or a #".to_owned()));
         }
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
@@ -249,6 +254,11 @@ impl Client {
         let status = response.status();
         let text = response.text().await.unwrap_or_default();
         match serde_json::from_str::<Problem>(&text) {
+            // Locus is there, and not where it is looked for.
+            Ok(Problem { message, .. }) if message == NOTHING_HERE => self.odd(match self.base.path() {
+                "/" => message,
+                path => format!("{message}; without the {} it may be the right one", path.trim_end_matches('/')),
+            }),
             Ok(Problem { reason, message }) => {
                 self.has_answered.store(true, Ordering::Relaxed);
                 let message = match status {
@@ -277,7 +287,7 @@ fn bearer(key: &str) -> Result<HeaderValue, Trouble> {
 /// The file can't be read.
 pub fn api_key(file: Option<&Path>) -> Result<Option<String>, Trouble> {
     let Some(file) = file else { return Ok(std::env::var("LOCUS_API_KEY").ok().filter(|key| !key.is_empty())) };
-    let text = std::fs::read_to_string(file).map_err(Trouble::io(format!("{} can't be read", file.display())))?;
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
     Ok(Some(text.trim().to_owned()))
 }
 
@@ -319,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_is_no_url_of_a_server_is_refused_with_the_way_out() {
-        for url in ["", "locus.example.org", "ftp://a", "file:///etc/passwd", "http://"] {
+        for url in ["", "locus.example.org", "ftp://a", "file:///etc/passwd", "http://", "http://a?b", "http://a#b"] {
             let error = Client::new(url, None).expect_err("it is refused");
             assert!(error.code() == 2 && error.to_string().contains("http://HOST:PORT"), "{url}: {error}");
         }

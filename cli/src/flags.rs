@@ -153,7 +153,7 @@ pub struct ListFlags {
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub label: Vec<(String, String)>,
     /// Only runs in this phase.
-    #[arg(long, value_parser = phase, value_name = "PHASE")]
+    #[arg(long, value_name = "PHASE")]
     pub phase: Option<Phase>,
     /// All of them, not only the newest page.
     #[arg(long)]
@@ -184,12 +184,6 @@ fn variable(text: &str) -> Result<EnvVar, String> {
         None => (text, std::env::var(text).map_err(|_| format!("{text} has no value here: give {text}=VALUE"))?),
     };
     Ok(EnvVar { name: name.to_owned(), value })
-}
-
-fn phase(text: &str) -> Result<Phase, String> {
-    let all = [Phase::Pending, Phase::Running, Phase::Succeeded, Phase::Failed];
-    let found = all.into_iter().find(|phase| format!("{phase:?}").eq_ignore_ascii_case(text));
-    found.ok_or_else(|| format!("choose one of {all:?}"))
 }
 
 fn seconds(text: &str) -> Result<Seconds, String> {

@@ -51,19 +51,11 @@ fn by_first_line<'a>(content: &[u8], known: &[Candidate<'a>]) -> Vec<&'a str> {
     }
 }
 
-/// The name that is nearest to one that is not known, if any is near.
-#[must_use]
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = |known: &'a str| (strsim::jaro_winkler(&name.to_lowercase(), known), known);
-    let (likeness, best) = known.into_iter().map(near).max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    (likeness > 0.75).then_some(best)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{Candidate, languages, nearest};
+    use super::{Candidate, languages};
 
     fn guess(name: &str, content: &str) -> Vec<&'static str> {
         let known: Vec<_> = locus_languages::all()
@@ -105,14 +97,5 @@ mod tests {
         for line in ["", "#!", "#!/usr/bin/env", "print(1)", "#!/opt/klingon"] {
             assert!(guess("tool", line).is_empty(), "{line:?}");
         }
-    }
-
-    #[test]
-    fn a_slip_finds_the_name_that_was_meant() {
-        let known = || locus_languages::all().iter().map(|language| language.id.as_str());
-        for (slip, meant) in [("pyhton", "python"), ("Python", "python"), ("javscript", "javascript")] {
-            assert_eq!(nearest(slip, known()), Some(meant));
-        }
-        assert_eq!(nearest("xyz", known()), None);
     }
 }

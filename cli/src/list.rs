@@ -33,7 +33,7 @@ pub async fn runs(client: &Client, flags: &ListFlags) -> Result<String, Trouble>
     let limit = if flags.all { PAGE_MAX } else { PAGE };
     let mut query = vec![("limit", limit.to_owned())];
     query.extend(flags.label.iter().map(|(name, value)| ("label", format!("{name}={value}"))));
-    query.extend(flags.phase.map(|phase| ("phase", format!("{phase:?}"))));
+    query.extend(flags.phase.map(|phase| ("phase", phase.as_str().to_owned())));
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let mut asked = query.clone();
@@ -69,7 +69,7 @@ fn row(run: &Run) -> Vec<String> {
     vec![
         run.id.clone(),
         one_line(&run.language),
-        format!("{:?}", run.phase),
+        run.phase.as_str().to_owned(),
         reason(run),
         age(&run.created_at, SystemTime::now()),
         run.usage.map(|usage| seconds(usage.wall_seconds)).unwrap_or_default(),
@@ -113,7 +113,7 @@ pub async fn run(client: &Client, id: &str, format: Format) -> Result<String, Tr
     let mut rows = vec![
         ("id", run.id.clone()),
         ("language", one_line(&run.language)),
-        ("phase", format!("{:?}", run.phase)),
+        ("phase", run.phase.as_str().to_owned()),
         ("reason", reason(&run)),
         ("error", one_line(&run.error)),
         ("created", run.created_at.clone()),

@@ -23,6 +23,8 @@ use uuid::Uuid;
 
 use crate::client::{Client, api_key};
 use crate::flags::PlaceFlags;
+use crate::request::unreadable;
+use crate::show::say;
 use crate::trouble::Trouble;
 
 /// How long a cluster may take to list its CodeRuns and languages.
@@ -61,7 +63,28 @@ impl Place {
                            cluster with --context or --namespace";
             return Err(Trouble::Usage(message.to_owned()));
         }
+        for flag in place.idle(flags) {
+            say(&format!("locus: {flag} has no use {}", place.name()));
+        }
         Ok(place)
+    }
+
+    /// The flags that were given and have no use at this place.
+    fn idle(&self, flags: &PlaceFlags) -> Vec<&'static str> {
+        let given = [
+            ("--api-key-file", flags.api_key_file.is_some(), matches!(self, Self::Server(_))),
+            ("--reader-key-file", flags.reader_key_file.is_some(), *self == Self::Cluster),
+            ("--allow-weak-sandbox", flags.allow_weak_sandbox, *self == Self::Here),
+        ];
+        given.into_iter().filter(|(_, is_given, has_use)| *is_given && !has_use).map(|(flag, ..)| flag).collect()
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Server(_) => "with a server",
+            Self::Cluster => "straight on a cluster",
+            Self::Here => "on this machine",
+        }
     }
 
     fn of(flags: &PlaceFlags, server: Option<String>, is_plugin: bool) -> Self {
@@ -102,6 +125,9 @@ async fn this_machine(weak_will_do: bool) -> Result<Embedded, Trouble> {
 
 /// The cluster, once it has told what there is.
 async fn cluster(flags: &PlaceFlags) -> Result<Cluster, Trouble> {
+    if let Some(file) = &flags.kubeconfig {
+        std::fs::File::open(file).map_err(|error| unreadable(file, &error))?;
+    }
     let none = |error: &dyn std::fmt::Display| {
         Trouble::NoPlace(format!("no cluster: {error}; set KUBECONFIG, or name one with --kubeconfig or --context"))
     };
@@ -109,17 +135,17 @@ async fn cluster(flags: &PlaceFlags) -> Result<Cluster, Trouble> {
         kubeconfig: flags.kubeconfig.clone(),
         context: flags.context.clone(),
         namespace: flags.namespace.clone(),
-        reader_key: flags
+        reader_keys: flags
             .reader_key_file
-            .as_deref()
-            .map(read_key)
-            .transpose()
-            .map_err(|error| none(&format!("{error:#}")))?,
+            .iter()
+            .map(|file| read_key(file))
+            .collect::<Result<_, _>>()
+            .map_err(|error| Trouble::Usage(format!("{error:#}")))?,
         // Whoever has rights of their own on CodeRuns sees those of others as well.
         everything: true,
         ..Settings::default()
     };
-    let cluster = Cluster::connect(settings).await.map_err(|error| none(&format!("{error:#}")))?;
+    let cluster = Cluster::connect(settings).await.map_err(|error| none(&error))?;
     let began = Instant::now();
     while let Err(error) = cluster.ready() {
         if began.elapsed() > CLUSTER_PATIENCE {
@@ -178,5 +204,23 @@ mod tests {
         assert_eq!(of(None, None, Some("e"), true), server("e"));
         assert_eq!(of(None, Some("c"), Some("e"), false), Place::Cluster);
         assert_eq!(of(Some("s"), None, Some("e"), true), server("s"));
+    }
+
+    #[test]
+    fn a_flag_that_has_no_use_at_a_place_is_told() {
+        let flags = PlaceFlags {
+            api_key_file: Some("a".into()),
+            reader_key_file: Some("b".into()),
+            allow_weak_sandbox: true,
+            ..PlaceFlags::default()
+        };
+        for (place, idle) in [
+            (Place::Server(String::new()), ["--reader-key-file", "--allow-weak-sandbox"]),
+            (Place::Cluster, ["--api-key-file", "--allow-weak-sandbox"]),
+            (Place::Here, ["--api-key-file", "--reader-key-file"]),
+        ] {
+            assert_eq!(place.idle(&flags), idle);
+            assert!(place.idle(&PlaceFlags::default()).is_empty());
+        }
     }
 }

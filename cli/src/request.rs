@@ -1,17 +1,21 @@
 //! What is to be run, from the flags and the files that they name.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use locus_api_server::fields;
 use locus_core::{Encoding, LimitsRequest, RunRequest, SourceFile, TestCase};
 
 use crate::client::Client;
 use crate::flags::RunFlags;
 use crate::guess::{self, Candidate};
 use crate::list::Languages;
+use crate::show::say;
 use crate::trouble::Trouble;
 
 const STDIN: &str = "-";
+/// How much of a file tells whether it is text.
+const HEAD: usize = 1024;
 
 /// Reads everything that the flags name.
 ///
@@ -27,7 +31,11 @@ pub async fn request(client: &Client, flags: &RunFlags) -> Result<RunRequest, Tr
     if from_stdin > 0 && (flags.files.len() > 1 || flags.watch) {
         return Err(Trouble::Usage("a program from standard input is one file, and does not change".to_owned()));
     }
-    let sources = flags.files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut sources = Vec::new();
+    for path in &flags.files {
+        sources.push(read(path).await?);
+    }
+    check_main(&flags.files[0], &sources[0])?;
     let language = match &flags.language {
         Some(language) => language.clone(),
         None => language(client, &flags.files[0], &sources[0]).await?,
@@ -38,8 +46,12 @@ pub async fn request(client: &Client, flags: &RunFlags) -> Result<RunRequest, Tr
         (None, sources_by_name(&flags.files, sources)?)
     };
     let stdin = match &flags.stdin_file {
-        Some(path) => text(&read(path)?, &format!("the standard input in {}", path.display()))?,
+        Some(path) => text(&read(path).await?, &format!("the standard input in {}", path.display()))?,
         None => String::new(),
+    };
+    let tests = match &flags.tests {
+        Some(path) => tests(path, &read(path).await?)?,
+        None => Vec::new(),
     };
     let limits = LimitsRequest {
         timeout_seconds: flags.timeout,
@@ -59,34 +71,85 @@ pub async fn request(client: &Client, flags: &RunFlags) -> Result<RunRequest, Tr
         limits,
         interactive: flags.interactive,
         output_files: flags.output.clone(),
-        tests: flags.tests.as_deref().map(tests).transpose()?.unwrap_or_default(),
+        tests,
         labels: flags.label.iter().cloned().collect(),
         callback: None,
     })
 }
 
 /// The cases of a file; JSON is YAML too.
-fn tests(path: &Path) -> Result<Vec<TestCase>, Trouble> {
+fn tests(path: &Path, bytes: &[u8]) -> Result<Vec<TestCase>, Trouble> {
+    let path = path.display();
     let wrong = |why: String| {
-        let path = path.display();
         Trouble::Usage(format!(
-            "{path} is no list of test cases ({why}): write e.g. `- {{stdin: \"1\", expectedStdout: \"2\"}}`"
+            "{path} is no list of test cases, such as `- {{stdin: \"1\", expectedStdout: \"2\"}}`: {why}"
         ))
     };
-    let tests: Vec<TestCase> = serde_yaml::from_slice(&read(path)?).map_err(|error| wrong(error.to_string()))?;
-    if tests.is_empty() { Err(wrong("there are none".to_owned())) } else { Ok(tests) }
+    let yaml = serde_yaml::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize::<_, Vec<TestCase>>(yaml);
+    match read {
+        Ok(tests) if tests.is_empty() => Err(wrong("there is none in it".to_owned())),
+        Ok(tests) => Ok(tests),
+        Err(error) => Err(wrong(slip(&error.path().to_string(), error.inner()))),
+    }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+/// What is wrong with a file of test cases, in the words that a server has for it.
+fn slip(path: &str, error: &serde_yaml::Error) -> String {
+    const KINDS: [&str; 5] =
+        ["unknown field `", "invalid type: ", "invalid value: ", "missing field `", "duplicate field `"];
+    let text = error.to_string();
+    let Some(place) = error.location() else { return text };
+    let place = format!("at line {} column {}", place.line(), place.column());
+    // serde_yaml says the path before its message and the place behind it.
+    let Some(start) = KINDS.iter().filter_map(|kind| text.find(kind)).min() else { return text };
+    let text = text[start..].strip_suffix(&format!(" {place}")).unwrap_or(&text[start..]);
+    let path = if path == "." { "tests".to_owned() } else { format!("tests{path}") };
+    fields::unknown(text, &path, &place).unwrap_or_else(|| fields::wrong(text, &path, &place))
+}
+
+/// What a file holds. It may be a pipe that nobody has written to yet, so that it is read where nobody waits for it.
+async fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_whole(&path)).await;
+    read.unwrap_or_else(|error| Err(Trouble::io("files can't be read")(std::io::Error::other(error))))
+}
+
+fn read_whole(path: &Path) -> Result<Vec<u8>, Trouble> {
     if path == Path::new(STDIN) {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map_err(Trouble::io("standard input can't be read"))?;
         return Ok(bytes);
     }
-    if path.is_dir() {
-        return Err(Trouble::Usage(format!("{} is a folder: name the files in it", path.display())));
+    std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+/// What to say of a file that can't be read.
+#[must_use]
+pub fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
+    let path = path.display();
+    Trouble::Usage(match error.kind() {
+        ErrorKind::NotFound => format!("there is no file {path}"),
+        ErrorKind::IsADirectory => format!("{path} is a folder: name a file in it"),
+        ErrorKind::PermissionDenied => format!("you may not read {path}: `ls -l {path}` shows who may"),
+        _ => format!("{path} can't be read: {error}"),
+    })
+}
+
+/// Refuses what is no source, and says so where there is none.
+fn check_main(path: &Path, content: &[u8]) -> Result<(), Trouble> {
+    let shown = if path == Path::new(STDIN) { "standard input".to_owned() } else { path.display().to_string() };
+    let head = &content[..content.len().min(HEAD)];
+    let is_utf16 = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| head.starts_with(mark));
+    if head.contains(&0) && !is_utf16 {
+        let message =
+            format!("{shown} is no text: name the file that the program is written in, not what was built of it");
+        return Err(Trouble::Usage(message));
     }
-    std::fs::read(path).map_err(|error| Trouble::Usage(format!("{} can't be read: {error}", path.display())))
+    if content.is_empty() {
+        say(&format!("locus: {shown} is empty"));
+    }
+    Ok(())
 }
 
 fn text(bytes: &[u8], what: &str) -> Result<String, Trouble> {
@@ -197,16 +260,30 @@ mod tests {
 
     #[test]
     fn test_cases_are_yaml_or_json_and_a_slip_is_told_with_its_line() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("cases");
-        let read = |text: &str| {
-            std::fs::write(&file, text).expect("it is written");
-            tests(&file).map_err(|error| error.to_string())
-        };
+        let read = |text: &str| tests("cases".as_ref(), text.as_bytes()).map_err(|error| error.to_string());
         assert_eq!(read("- stdin: |\n    1\n  expectedStdout: '2'\n").expect("it is YAML")[0].stdin, "1\n");
         assert_eq!(read(r#"[{"args": ["a"], "checker": "exact"}]"#).expect("it is JSON").len(), 1);
-        for (text, part) in [("- expected: 2\n", "expected"), ("a: 1", "sequence"), ("[]", "none"), ("- [", "line")] {
-            assert!(read(text).is_err_and(|error| error.contains(part) && error.contains("test cases")), "{text}");
+        for (text, part) in [
+            (
+                "- stdin: a\n- expected: 2\n",
+                "unknown field `expected` of tests[1] at line 2 column 3: did you mean `expectedStdout`?",
+            ),
+            ("- {stdin: [1]}", "tests[0].stdin is a list at line 1 column 11: give"),
+            (
+                "- {tolerance: much}",
+                "tests[0].tolerance is the text \"much\" at line 1 column 15: give a number from 0 to 1",
+            ),
+            ("- {checker: fuzzy}", "fuzzy"),
+            ("a: 1", "tests is an object at line 1 column 1: give a list such as"),
+            ("[]", "there is none in it"),
+            ("", "there is none in it"),
+            ("- 'a", "line "),
+        ] {
+            let told = read(text).expect_err(text);
+            assert!(
+                told.starts_with("cases is no list of test cases, such as `- ") && told.contains(part),
+                "{text}: {told}"
+            );
         }
     }
 }

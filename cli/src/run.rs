@@ -10,8 +10,6 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::flags::RunFlags;
 use crate::follow::{Followed, Manner, follow, tell_end};
-use crate::guess::nearest;
-use crate::list::Languages;
 use crate::request::request;
 use crate::show::{one_line, print, say, size};
 use crate::stop::{Stop, is_broken_pipe};
@@ -23,11 +21,14 @@ use crate::{cases, exit};
 /// # Errors
 /// There is no run to tell of.
 pub async fn run(client: &Client, flags: &RunFlags, stop: &mut Stop) -> Result<u8, Trouble> {
-    let request = request(client, flags).await?;
+    let request = tokio::select! {
+        request = request(client, flags) => request?,
+        () = stop.asked() => return Ok(exit::CANCELLED),
+    };
     // However often the creation is asked for, it is one run.
     let created = match client.create(&request, &Uuid::new_v4().to_string()).await {
         Ok(run) => run,
-        Err(trouble) => return Err(with_a_hint(client, &request, trouble).await),
+        Err(trouble) => return Err(with_a_way(&request, trouble)),
     };
     let manner = Manner {
         shows_output: !flags.json && request.tests.is_empty(),
@@ -75,22 +76,18 @@ fn tell_limits(request: &RunRequest, run: &Run) {
     }
 }
 
-/// A language that is not known has perhaps a neighbour that is.
-async fn with_a_hint(client: &Client, request: &RunRequest, trouble: Trouble) -> Trouble {
-    let Trouble::Refused(mut refusal) = trouble else { return trouble };
-    if refusal.reason == "UnknownLanguage"
-        && !refusal.message.contains("did you mean")
-        && let Ok(languages) = client.languages::<Languages>().await
-    {
-        let names = languages
-            .languages
-            .iter()
-            .flat_map(|language| std::iter::once(&language.selector).chain(&language.aliases).map(String::as_str));
-        if let Some(nearest) = nearest(&request.language, names) {
-            refusal.message = format!("{}; did you mean {nearest}?", refusal.message);
+/// A language that is not installed here may be elsewhere.
+fn with_a_way(request: &RunRequest, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Refused(mut refusal)
+            if refusal.reason == "UnknownLanguage"
+                && locus_languages::find(locus_languages::all(), &request.language).is_ok() =>
+        {
+            refusal.message += "; or run it elsewhere, with --server URL or --context NAME";
+            Trouble::Refused(refusal)
         }
+        trouble => trouble,
     }
-    Trouble::Refused(refusal)
 }
 
 async fn fetch(client: &Client, run: &Run, files: &[String], folder: &Path) -> Result<(), Trouble> {

@@ -143,6 +143,19 @@ fn a_server_that_is_another_one_is_told() {
 }
 
 #[test]
+fn a_path_too_much_in_the_address_is_told() {
+    let lost =
+        || json("404 Not Found", r#"{"reason":"NotFound","message":"there is nothing at this path","requestId":"1"}"#);
+    for (path, hint) in [("/foo/", Some("without the /foo it may be the right one")), ("", None)] {
+        let (server, _told) = play(vec![lost()]);
+        let ended = run_on(&format!("{server}{path}"));
+        assert_eq!(ended.code, 125, "{}", ended.stderr);
+        assert!(ended.stderr.contains("there is nothing at this path"), "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("without the"), hint.is_some_and(|hint| ended.stderr.contains(hint)));
+    }
+}
+
+#[test]
 fn a_key_that_is_missing_is_told_and_one_that_is_given_is_sent() {
     let refusal = json("401 Unauthorized", r#"{"reason":"Unauthorized","message":"give an API key","requestId":"1"}"#);
     let (server, _told) = play(vec![refusal]);

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,8 +58,14 @@ fn run(json: &str, weak_will_do: bool) -> ExitCode {
         Ok((assignment, tests)) => platform::run(&assignment, &tests, weak_will_do),
         Err(error) => (Answer { error, ..Answer::default() }, ExitCode::from(2)),
     };
-    println!("{}", serde_json::to_string(&answer).expect("three strings serialize"));
+    say(&answer);
     code
+}
+
+/// Answers with a line of JSON. Whoever asked may be gone, by Ctrl-C say.
+fn say(answer: &impl Serialize) {
+    let json = serde_json::to_string(answer).expect("an answer serializes");
+    let _ = writeln!(std::io::stdout(), "{json}");
 }
 
 fn read(json: &str) -> Result<String, String> {
@@ -102,7 +108,7 @@ mod platform {
     use rustix::fs::{Mode, OFlags};
     use rustix::io::Errno;
 
-    use super::{Beforehand, fail};
+    use super::{Beforehand, fail, say};
     use crate::answer::{self, Answer};
     use crate::embedded;
     use crate::execute::{Place, Prepared, execute, view};
@@ -161,7 +167,7 @@ mod platform {
     pub fn probe() -> ExitCode {
         let entered = enter(&View::default(), Network::None);
         let report = report_of_host(entered.as_ref().map(drop));
-        println!("{}", serde_json::to_string(&report).expect("a report serializes"));
+        say(&report);
         ExitCode::SUCCESS
     }
 
@@ -284,7 +290,7 @@ mod platform {
 
     use locus_core::{Assignment, TestCase};
 
-    use super::{Beforehand, fail};
+    use super::{Beforehand, fail, say};
     use crate::answer::Answer;
 
     const NEEDS_LINUX: &str = "runs need Linux or a cluster";
