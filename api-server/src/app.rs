@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use crate::page::Frames;
 use crate::pages::Pages;
 use crate::runs::IDEMPOTENCY_KEY;
-use crate::{events, execute, openapi, ops, page, runs, stdin};
+use crate::{compat, events, execute, openapi, ops, page, runs, stdin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What is said of a path that leads nowhere.
@@ -106,6 +106,7 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
     routes
         .merge(openapi::routes(openapi::finished(document)))
         .merge(page::routes(frames))
+        .merge(compat::piston::routes(&app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_pages))

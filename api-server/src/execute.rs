@@ -17,7 +17,7 @@ use crate::openapi::ExecuteRefusals;
 use crate::taking::{CancelOnDrop, take};
 
 /// How long a client is kept waiting: both steps of a run at their largest limits, and ten minutes for its turn.
-const PATIENCE: Duration = Duration::from_secs(2 * 300 + 600);
+pub const PATIENCE: Duration = Duration::from_secs(2 * 300 + 600);
 /// The same where there are tests, which take an hour at the most.
 const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
 
@@ -71,7 +71,9 @@ async fn run(app: &App, order: Order) -> Result<Run, Problem> {
     Ok(run)
 }
 
-fn no_result(patience: Duration) -> Problem {
+/// What a client is told whose run has not ended for so long.
+#[must_use]
+pub fn no_result(patience: Duration) -> Problem {
     let message = format!("the run has no result after {} s and was given up", patience.as_secs());
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "NoResult", message)
 }

@@ -200,14 +200,18 @@ pub struct LanguageInfo {
     /// What clients of other systems call it.
     #[serde(skip)]
     pub compat: Compat,
+    /// Whether programs in it are compiled before they run.
+    #[serde(skip)]
+    pub compiles: bool,
 }
 
 impl From<&Language> for LanguageInfo {
     fn from(language: &Language) -> Self {
         let (selector, editor) = (language.selector(), language.editor_mode().map(str::to_owned));
+        let compiles = language.compile.is_some();
         let Language { id, name, version, default, aliases, file_name, libraries, example, compat, .. } =
             language.clone();
-        Self { id, name, version, default, selector, aliases, file_name, editor, libraries, example, compat }
+        Self { id, name, version, default, selector, aliases, file_name, editor, libraries, example, compat, compiles }
     }
 }
 

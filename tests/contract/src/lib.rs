@@ -53,6 +53,9 @@ pub fn trials(base: &Base) -> Vec<Trial> {
     modules.concat().into_iter().map(|(name, test)| trial(name, test, base.clone())).collect()
 }
 
+/// The table of what Piston answers.
+pub const PISTON: &str = include_str!("../compat/piston.yaml");
+
 fn trial(name: &'static str, test: Test, base: Base) -> Trial {
     Trial::test(name, move || on_server(&base, test))
 }
