@@ -11,7 +11,7 @@ IMAGE_OF = $(or $(shell sed -n 's/^image: //p' languages/$(1)/language.yaml),$(1
 RUNNERS := $(sort $(foreach language,$(LANGUAGES),$(call IMAGE_OF,$(language))))
 IMAGES := locus/operator:dev locus/api-server:dev $(RUNNERS:%=locus/runner-%:dev)
 
-.PHONY: help run test binaries cli images base-images languages load kind crds bench clear
+.PHONY: help run test clients binaries cli images base-images languages load kind crds bench clear
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -66,6 +66,9 @@ crds: ## generate crds/ and the chart's copy from the types
 
 bench: ## time runs beside Jobs and bare interpreters on the cluster; others: make bench BENCH="burst --runs 100"
 	LOCUS_E2E_CONTEXT=$${LOCUS_E2E_CONTEXT:-kind-$(CLUSTER)} cargo run --release -p locus-e2e --bin bench -- $(BENCH)
+
+clients: ## published clients of other systems against a server with no cluster
+	tests/clients/run $(CLIENTS)
 
 clear: ## remove the cluster and what was built
 	-kind delete cluster --name $(CLUSTER)

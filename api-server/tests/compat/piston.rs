@@ -1,4 +1,4 @@
-//! What Piston's table can't say: WebSockets, keys and rates.
+//! What Piston's table can't say: sockets, keys and rates.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -214,8 +214,8 @@ async fn gone(server: SocketAddr) {
 
 async fn keys() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    let hash: String = Sha256::digest("a").iter().map(|byte| format!("{byte:02x}")).collect();
-    std::fs::write(file.path(), format!("keys:\n- {{name: a, sha256: {hash}}}\n")).expect("it is written");
+    let hash: Vec<String> = Sha256::digest("a").iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(file.path(), format!("keys:\n- {{name: a, sha256: {}}}\n", hash.concat())).expect("it is written");
     let server = Server::start(&["--api-keys", file.path().to_str().expect("text")]);
     for (path, key, status) in [
         ("/api/v2/runtimes", Some("a"), StatusCode::OK),

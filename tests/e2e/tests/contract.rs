@@ -1,7 +1,7 @@
 //! The front door on the cluster, held to what every server must do.
 
 use libtest_mimic::Arguments;
-use locus_contract::Base;
+use locus_contract::{Base, recorded};
 use locus_e2e::{cluster, web};
 
 fn main() {
@@ -12,5 +12,7 @@ fn main() {
         format!("http://{}", web::open_front_door(&client).await)
     });
     let base = Base { url, key: None };
-    libtest_mimic::run(&arguments, locus_contract::trials(&base)).exit();
+    let mut trials = locus_contract::trials(&base);
+    trials.extend(recorded::trials(&base, locus_contract::PISTON, "piston"));
+    libtest_mimic::run(&arguments, trials).exit();
 }

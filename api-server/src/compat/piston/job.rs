@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use locus_core::{Encoding, Limits, LimitsRequest, RunRequest, SourceFile};
+use locus_core::{Encoding, Limits, LimitsRequest, RunRequest, Seconds, SourceFile};
 use serde_json::Value;
 
 use super::js;
@@ -205,7 +205,7 @@ fn hex(text: &str) -> Vec<u8> {
 
 /// The limits of a request: what exceeds those of every run is refused, and so is what is no number.
 fn limits(body: &Value) -> Result<LimitsRequest, Refusal> {
-    let time = |seconds: u32| f64::from(seconds) * 1000.0;
+    let time = |seconds: Seconds| seconds.as_f64() * 1000.0;
     let most = Limits::MAXIMUM;
     #[allow(clippy::cast_precision_loss, reason = "it is far below 2^52")]
     let memory = most.memory_bytes as f64;
@@ -241,14 +241,15 @@ fn check(body: &Value, name: &str, most: f64, may_be_negative: bool) -> Result<(
 }
 
 /// The time of a step: none is the default, and 0 any amount.
-fn seconds(body: &Value, name: &str, default: Option<f64>) -> Option<u32> {
+fn seconds(body: &Value, name: &str, default: Option<f64>) -> Option<Seconds> {
     let millis = match body.get(name) {
         None | Some(Value::Null) => default?,
-        Some(value) => value.as_f64().filter(|millis| *millis > 0.0).unwrap_or(f64::INFINITY),
+        Some(value) => match value.as_f64().filter(|millis| *millis > 0.0) {
+            Some(millis) => millis,
+            None => return Some(Seconds::MAX),
+        },
     };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too much is the most there is")]
-    let seconds = (millis / 1000.0).ceil() as u32;
-    Some(seconds)
+    Seconds::from_f64(millis / 1000.0)
 }
 
 /// The memory of a step: none, and any amount, is what the language has.

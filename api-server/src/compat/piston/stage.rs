@@ -1,7 +1,7 @@
 //! What came of a run, as Piston tells it: of compiling and of running, each by itself.
 
 use axum::http::StatusCode;
-use locus_core::{CompileResult, Limits, Outcome, Run, Usage, view};
+use locus_core::{CompileResult, Limits, Outcome, Run, Seconds, Usage, view};
 use serde::Serialize;
 
 use super::refusal::Refusal;
@@ -168,7 +168,7 @@ fn end(stage: Stage, run: &Run) -> Stage {
 
 /// Whether it was the clock that stopped a step, and not its cpu time: the limit that it came nearer to.
 fn is_slow(usage: &Usage, limits: Option<&Limits>) -> bool {
-    let part = |used: f64, limit: u32| used / f64::from(limit);
+    let part = |used: f64, limit: Seconds| used / limit.as_f64();
     limits.is_none_or(|limits| {
         part(usage.wall_seconds, limits.timeout_seconds) >= part(usage.cpu_seconds, limits.cpu_seconds)
     })
