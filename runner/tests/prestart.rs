@@ -57,6 +57,8 @@ mod checks {
         interactive: bool,
         /// Whether a waiting interpreter is used.
         prestarted: bool,
+        /// Whether it shows that lines are written when they are whole.
+        shows_lines: bool,
     }
 
     impl Default for Case {
@@ -72,6 +74,7 @@ mod checks {
                 limits: LimitsRequest::default(),
                 interactive: false,
                 prestarted: true,
+                shows_lines: false,
             }
         }
     }
@@ -156,48 +159,40 @@ mod checks {
             self.standby.program.language == "python"
         }
 
-        fn read(&self, path: &Path) -> (Assignment, bool) {
-            let case: Case = std::fs::read_to_string(path.with_extension("json")).map_or_else(
+        fn read(&self, path: &Path) -> (Assignment, Case) {
+            let mut case: Case = std::fs::read_to_string(path.with_extension("json")).map_or_else(
                 |_| Case::default(),
                 |json| serde_json::from_str(&json).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
             );
             let bytes = std::fs::read(path).expect("a case");
             let mut assignment = self.assignment("");
             assignment.files = vec![SourceFile {
-                name: case.main.unwrap_or_else(|| self.main.clone()),
+                name: case.main.take().unwrap_or_else(|| self.main.clone()),
                 content: base64::engine::general_purpose::STANDARD.encode(bytes),
                 encoding: Encoding::Base64,
             }];
             assignment.files.extend(case.files.iter().map(|(name, content)| file(name, content)));
             assignment.stdin = case.stdin.repeat(case.repeat_stdin);
-            assignment.args = std::iter::repeat_n(case.args, case.repeat_args).flatten().collect();
+            assignment.args = std::iter::repeat_n(&case.args, case.repeat_args).flatten().cloned().collect();
             assignment.env = case.env.iter().map(|(name, value)| variable(name, value)).collect();
             assignment.interactive = case.interactive;
             assignment.limits = Limits::clamp(case.limits, assignment.limits, Limits::MAXIMUM);
-            (assignment, case.prestarted)
+            (assignment, case)
         }
 
         fn runs_the_same_both_ways(&self, path: &Path) -> Result<(), Failed> {
-            let (assignment, suits) = self.read(path);
+            let (assignment, case) = self.read(path);
             let plain = self.idle(false).run(&assignment);
             let prestarted = self.idle(true).run(&assignment);
-            for (what, one, other) in
-                [("stdout", &plain.stdout, &prestarted.stdout), ("stderr", &plain.stderr, &prestarted.stderr)]
-            {
-                let (one, other) = (without_addresses(one), without_addresses(other));
-                if one != other {
-                    return Err(difference(what, &one, &other).into());
-                }
-            }
-            let told = |transcript: &Transcript| {
-                let result = transcript.result.as_ref().expect("a result");
-                (result.outcome, result.exit_code, result.signal.clone(), result.error.clone())
-            };
-            if told(&plain) != told(&prestarted) {
-                return Err(format!("{:?} became {:?}", told(&plain), told(&prestarted)).into());
+            same(("plain", &plain), ("prestarted", &prestarted))?;
+            // What the language's own variables have an interpreter load leaves no trace either.
+            let mut bare = assignment.clone();
+            (bare.program.env, bare.program.prestart) = (Vec::new(), None);
+            if bare.program.env != assignment.program.env && !case.shows_lines {
+                same(("with no hook", &self.idle(false).run(&bare)), ("plain", &plain))?;
             }
             let used = [plain, prestarted].map(|transcript| transcript.result.expect("a result").prestarted);
-            if used == [false, suits] { Ok(()) } else { Err(format!("prestarted: {used:?}").into()) }
+            if used == [false, case.prestarted] { Ok(()) } else { Err(format!("prestarted: {used:?}").into()) }
         }
 
         fn is_fresh_each_time(&self) -> Result<(), Failed> {
@@ -350,13 +345,25 @@ mod checks {
         kept
     }
 
-    fn difference(what: &str, one: &[u8], other: &[u8]) -> String {
-        let at = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-        let around = |bytes: &[u8]| {
-            let (from, to) = (at.saturating_sub(80).min(bytes.len()), (at + 400).min(bytes.len()));
-            String::from_utf8_lossy(&bytes[from..to]).into_owned()
+    fn same((one, a): (&str, &Transcript), (other, b): (&str, &Transcript)) -> Result<(), Failed> {
+        for (what, a, b) in [("stdout", &a.stdout, &b.stdout), ("stderr", &a.stderr, &b.stderr)] {
+            let (a, b) = (without_addresses(a), without_addresses(b));
+            if a != b {
+                let at = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+                let around = |bytes: &[u8]| {
+                    let (from, to) = (at.saturating_sub(80).min(bytes.len()), (at + 400).min(bytes.len()));
+                    String::from_utf8_lossy(&bytes[from..to]).into_owned()
+                };
+                return Err(
+                    format!("{what} differs at byte {at}\n{one}: {}\n{other}: {}", around(&a), around(&b)).into()
+                );
+            }
+        }
+        let told = |transcript: &Transcript| {
+            let result = transcript.result.as_ref().expect("a result");
+            (result.outcome, result.exit_code, result.signal.clone(), result.error.clone())
         };
-        format!("{what} differs at byte {at}\nplain: {}\nprestarted: {}", around(one), around(other))
+        if told(a) == told(b) { Ok(()) } else { Err(format!("{:?} became {:?}", told(a), told(b)).into()) }
     }
 
     fn signal(process: u32, name: &str) {

@@ -1,5 +1,6 @@
-# Holds the interpreter inside its own start-up until it is told its run: the last moment before it looks for main.py.
-# What is undone at the end is all that a plain start would not have.
+# Loaded in the start-up of every run of Python. Where the runner waits for it, it holds the interpreter there until it is
+# told its run: the last moment before it looks for main.py. A plain start goes on at once. Either way lines are written
+# when they are whole, as to a terminal, and what is undone at the end is all that an interpreter without this would not have.
 
 
 def _prestart():
@@ -20,7 +21,7 @@ def _prestart():
     try:
         os.write(control, b"\n")
     except OSError:
-        pass  # Nobody waits: a program has started this with the same variable.
+        pass  # Nobody waits: it is a plain start.
     else:
         job = read(int(read(8), 16)).split(b"\0")
         # The end of the descriptor tells that the run is in the interpreter's hands.
@@ -34,7 +35,13 @@ def _prestart():
         for variable in job[count + 1 : -1]:
             name, _, value = variable.partition(b"=")
             os.environb[name] = value
+    # Whoever looks sees what there is, and what a program has printed is not lost when it is killed.
+    if sys.stdout:
+        sys.stdout.reconfigure(line_buffering=True)
     folder = os.path.dirname(__file__)
+    # Programs that this one starts are their own.
+    if os.environ.get("PYTHONPATH") == folder:
+        del os.environ["PYTHONPATH"]
     if folder in sys.path:
         sys.path.remove(folder)
     sys.path_importer_cache.pop(folder, None)

@@ -34,6 +34,29 @@ it pulled has it for all of them. A pool holds pods of one language, whatever th
 | --- | --- |
 ";
 
+const LIVE: &str = "
+## Output while a program runs
+What a program writes is told at once, but many languages hold it back when their output is no terminal, until some
+kilobytes are there or the program ends. What is held back by then is lost when the program is killed. Locus leaves
+that to each language, since to write more often is slower, except for Python: its lines are written when they are
+whole, as to a terminal (1.7 µs a line on the machine above; `sys.stdout.reconfigure(line_buffering=False)` turns it off).
+Bash, Go, Java, JavaScript and Rust do so by themselves. Elsewhere a program says so:
+
+| language | once, for all lines | now |
+| --- | --- | --- |
+| C | `setvbuf(stdout, NULL, _IOLBF, 0);` | `fflush(stdout);` |
+| C++ | `std::cout << std::unitbuf;` | `std::cout << std::flush;` |
+| AWK | | `fflush()` |
+| Fortran | | `flush(6)` |
+| Haskell | `hSetBuffering stdout LineBuffering` | `hFlush stdout` |
+| Lua | `io.stdout:setvbuf(\"line\")` | `io.stdout:flush()` |
+| OCaml | | `flush stdout` |
+| Pascal | | `Flush(Output);` |
+| Perl | `$\\| = 1;` | |
+| Ruby | `$stdout.sync = true` | `$stdout.flush` |
+| Tcl | `fconfigure stdout -buffering line` | `flush stdout` |
+";
+
 pub fn write() -> anyhow::Result<()> {
     Ok(std::fs::write(path(), text()?)?)
 }
@@ -69,6 +92,7 @@ fn text() -> anyhow::Result<String> {
         let names: Vec<_> = of_image.map(|language| language.object_name()).collect();
         writeln!(text, "| `locus/runner-{image}` | {} |", code(&names))?;
     }
+    text += LIVE;
     Ok(text)
 }
 
