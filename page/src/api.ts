@@ -1,5 +1,7 @@
 // The server: what it is asked, and what it tells of a run.
 
+import type { Parting } from "./parting";
+
 /** A language that is served. */
 export interface Language {
   id: string;
@@ -46,6 +48,8 @@ export interface Run {
   tests?: { passed: number; total: number; cases?: Case[] };
   filesLeft?: { name: string; why: string }[];
   usage?: Usage;
+  /** Those in force, which may be less than what was asked for. */
+  limits?: { timeoutSeconds: number; memoryBytes: number; outputBytes: number };
   prestarted?: boolean;
 }
 
@@ -88,6 +92,11 @@ export function setKey(key: string): void {
 }
 
 let kept = "";
+
+/** Whether this tab has a key, right or wrong. */
+export function hasKey(): boolean {
+  return key() !== "";
+}
 
 function key(): string {
   try {
@@ -137,8 +146,15 @@ export async function createRun(request: Record<string, unknown>, name: string):
   return (await response.json()) as Run;
 }
 
-export async function cancelRun(id: string, keepalive = false): Promise<void> {
-  await call(`api/v1/runs/${id}`, { method: "DELETE", keepalive });
+export async function cancelRun(id: string): Promise<void> {
+  await call(`api/v1/runs/${id}`, { method: "DELETE" });
+}
+
+/** The same from a page that goes away, and hears of nothing any more. */
+export function cancelBehind(id: string): void {
+  void call(`api/v1/runs/${id}`, { method: "DELETE", keepalive: true }).catch(() => undefined);
+  // What passes through a page's worker may end with the page. The worker itself does not, and to stop twice is to stop.
+  navigator.serviceWorker?.controller?.postMessage({ cancel: id, key: key() } satisfies Parting);
 }
 
 /** Sends input; `at` says how much came before, so that a repeated piece is taken once. */

@@ -1,13 +1,15 @@
 // The page at `/embed`: one program in a frame of somebody else's page. It runs when Run is pressed in it, never by itself.
 
-import { type Language, Problem, languages as askLanguages } from "./api";
-import { askKey, listenForCrosses } from "./asking";
+import { type Language, languages as askLanguages } from "./api";
+import { listenForCrosses, withKey } from "./asking";
 import { element } from "./dom";
 import { Editor } from "./editor";
+import { COMMAND, nameKeys } from "./keyboard";
 import { modeOf } from "./modes";
 import { languageNamed } from "./picker";
 import { type Project, fragmentOf, projectIn, projectOf, requestOf } from "./project";
 import { Result } from "./result";
+import { sentence } from "./telling";
 
 let project: Project | undefined;
 let language: Language | undefined;
@@ -24,7 +26,6 @@ const editor = new Editor({
 });
 const result = new Result({
   goTo: (_, line, column) => editor.goTo(line, column),
-  askKey,
   changed: showRunning,
   again: () => {
     if (project !== undefined) project.interactive = true;
@@ -47,19 +48,20 @@ function showRunning(): void {
   element("run").classList.toggle("stops", isRunning);
   element("run-word").textContent = isRunning ? "Stop" : "Run";
   element("run-icon").setAttribute("href", isRunning ? "#icon-stop" : "#icon-run");
+  element("run").title = isRunning ? "Stop" : `Run (${COMMAND}+Enter)`;
 }
 
 async function load(): Promise<void> {
-  const languages = await askLanguages().catch(async (failure: unknown) => {
-    const wantsKey = failure instanceof Problem && failure.status === 401;
-    if (!wantsKey || !(await askKey())) throw failure;
-    return await askLanguages();
-  });
   const asked = new URLSearchParams(location.search).get("language") ?? undefined;
   const sent = await projectIn(location.hash);
   const name = sent === undefined || sent.language === "" ? (asked ?? "python") : sent.language;
+  // It is there to be read, whatever becomes of the rest.
+  element("language-name").textContent = name;
+  const [first] = sent?.files ?? [];
+  if (first !== undefined) editor.open(first.name, first.content);
+  const languages = await withKey(askLanguages);
   language = languageNamed(languages, name);
-  if (language === undefined) throw new Error(`there is no language ${name} here`);
+  if (language === undefined) throw new Error(`this server does not run ${name}: the program can be read here, and not run`);
   project = { ...(sent ?? projectOf(name, language.fileName, language.example)), language: language.selector };
   const [main] = project.files;
   if (main === undefined) return;
@@ -79,6 +81,8 @@ async function openPage(event: MouseEvent): Promise<void> {
 }
 
 listenForCrosses();
+nameKeys();
+showRunning();
 element("run").addEventListener("click", () => void (result.isRunning ? result.stop() : run()));
 element("open").addEventListener("click", (event) => void openPage(event));
 document.addEventListener("keydown", (event) => {
@@ -94,6 +98,5 @@ new ResizeObserver(() => {
 
 load().catch((failure: unknown) => {
   element("result").hidden = false;
-  result.say("Not ready", "bad");
-  result.fail(failure instanceof Error ? failure.message : String(failure));
+  result.cannot("Can’t be run", sentence(failure instanceof Error ? failure.message : String(failure)));
 });

@@ -1,14 +1,16 @@
 // The page at `/`. Read this first: it brings together the choice of a language, the workspace and the result.
 
-import { type Language, Problem, type Run, type Sandbox, languages as askLanguages, readiness } from "./api";
-import { askKey, listenForCrosses } from "./asking";
+import { type Language, type Run, type Sandbox, languages as askLanguages, readiness } from "./api";
+import { askKey, listenForCrosses, withKey } from "./asking";
 import { copy, download, element, make } from "./dom";
+import { showGiven } from "./fields";
 import { draft, forgetPast, keepDraft, keepPast, keepSetting, past, setting } from "./keeping";
+import { COMMAND, nameKeys } from "./keyboard";
 import { listenForLayout } from "./layout";
 import { Picker, languageNamed } from "./picker";
 import { type Project, fragmentOf, projectIn, projectOf, requestOf } from "./project";
 import { Result } from "./result";
-import { bytes, ending } from "./telling";
+import { bytes, cuts, ending, sentence } from "./telling";
 import { Workspace } from "./workspace";
 
 /** How long after the last key a draft is kept. */
@@ -23,9 +25,11 @@ const picker = new Picker((chosen) => choose(chosen));
 const workspace = new Workspace({ changed, run: () => void run(), refused: notice });
 const result = new Result({
   goTo: (file, line, column) => workspace.goTo(file, line, column),
-  askKey,
   changed: showRunning,
-  ended: keepRun,
+  ended: (ended, ran) => {
+    keepRun(ended, ran);
+    showGiven(cuts(ended, ran));
+  },
   again: () => {
     workspace.typeInput();
     void run();
@@ -79,6 +83,7 @@ async function run(): Promise<void> {
   if (result.isRunning || language === undefined || project === undefined) return;
   keepNow();
   notice("");
+  if (!workspace.isRight()) return;
   await result.start(structuredClone(project), requestOf(project, language.fileName));
 }
 
@@ -92,7 +97,7 @@ function showRunning(): void {
   element("run").classList.toggle("stops", isRunning);
   element("run-word").textContent = isRunning ? "Stop" : "Run";
   element("run-icon").setAttribute("href", isRunning ? "#icon-stop" : "#icon-run");
-  element("run").title = isRunning ? "Stop (Ctrl+Shift+X)" : "Run (Ctrl+Enter)";
+  element("run").title = isRunning ? `Stop (${COMMAND}+Shift+X)` : `Run (${COMMAND}+Enter)`;
 }
 
 function notice(text: string): void {
@@ -188,6 +193,8 @@ const ACTIONS: Record<string, () => void> = {
 function listen(): void {
   listenForCrosses();
   listenForLayout();
+  nameKeys();
+  showRunning();
   element("run").addEventListener("click", () => void (result.isRunning ? result.stop() : run()));
   element("share").addEventListener("click", () => void share());
   element("history").addEventListener("click", showHistory);
@@ -231,7 +238,7 @@ async function openLink(): Promise<boolean> {
     if (sent === undefined) return false;
     const asked = new URLSearchParams(location.search).get("language") ?? undefined;
     const known = languageNamed(languages, sent.language === "" ? asked : sent.language);
-    if (known === undefined) throw new Error(`there is no language ${sent.language || asked} here`);
+    if (known === undefined) throw new Error(`There is no language ${sent.language || asked} here, so that the link can’t be opened.`);
     for (const file of sent.files) if (file.name === "") file.name = known.fileName;
     const { hash } = location;
     keepNow();
@@ -240,24 +247,20 @@ async function openLink(): Promise<boolean> {
     showAddress(hash);
     return true;
   } catch (failure) {
-    const why = failure instanceof Problem || failure instanceof Error ? failure.message : "";
-    notice(`The link can’t be read: ${why || "it is damaged"}.`);
+    notice(failure instanceof Error ? failure.message : String(failure));
     return false;
   }
 }
 
 async function loadLanguages(): Promise<void> {
   try {
-    languages = await askLanguages();
+    languages = await withKey(askLanguages);
   } catch (failure) {
-    if (failure instanceof Problem && failure.status === 401 && (await askKey())) return await loadLanguages();
-    result.say("Not ready", "bad");
-    result.fail(`The languages can’t be loaded: ${failure instanceof Error ? failure.message : String(failure)}`);
-    return;
+    const why = failure instanceof Error ? failure.message : String(failure);
+    return result.cannot("Not ready", `The languages can’t be loaded: ${sentence(why)}`);
   }
   if (languages.length === 0) {
-    result.say("No language is installed on the server.", "bad");
-    return;
+    return result.cannot("Not ready", "No language is installed on the server, so that nothing can be run.");
   }
   picker.offer(languages);
   const asked = new URLSearchParams(location.search).get("language") ?? undefined;

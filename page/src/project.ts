@@ -42,6 +42,12 @@ export interface Project {
 export const LIMITS = ["timeoutSeconds", "memoryMegabytes", "outputMegabytes"] as const;
 export type Limit = (typeof LIMITS)[number];
 
+/** Whether something can be a limit: seconds may be parts of one, to the thousandth. */
+export function isLimit(name: Limit, value: unknown): value is number {
+  if (typeof value !== "number" || !Number.isFinite(value)) return false;
+  return name === "timeoutSeconds" ? value >= 0.001 : value >= 1 && Number.isInteger(value);
+}
+
 /** The pictures that plotting libraries write. */
 export const PICTURES = ["*.png", "*.jpg", "*.jpeg", "*.gif", "*.svg", "*.webp"];
 
@@ -90,7 +96,12 @@ function caseOf({ name, stdin, expectedStdout, checker }: TestCase): Record<stri
 
 function variableOf(line: string): { name: string; value: string } {
   const at = line.indexOf("=");
-  return at < 0 ? { name: line, value: "" } : { name: line.slice(0, at), value: line.slice(at + 1) };
+  return { name: line.slice(0, at), value: line.slice(at + 1) };
+}
+
+/** The first line of an environment that is none, counted from one; 0 where all are right. */
+export function wrongVariable(lines: string[]): number {
+  return lines.findIndex((line) => line !== "" && line.indexOf("=") < 1) + 1;
 }
 
 /** A project out of something that was kept or sent by others: what is missing or odd becomes what is usual. */
@@ -104,7 +115,7 @@ export function projectFrom(value: unknown): Project | undefined {
   const texts = (list: unknown) => (Array.isArray(list) ? list.filter((text) => typeof text === "string") : []);
   const limit = (name: Limit) => {
     const given = value[name];
-    return typeof given === "number" && Number.isInteger(given) && given > 0 ? { [name]: given } : {};
+    return isLimit(name, given) ? { [name]: given } : {};
   };
   const text = (given: unknown) => (typeof given === "string" ? given : "");
   const tests = (Array.isArray(value.tests) ? value.tests : []).filter(isRecord).map((test) => ({
@@ -154,7 +165,7 @@ const UNPACKED_MAX = 4 << 20;
 
 /**
  * The project in a link: packed behind `p=`, or plain as `language=…&code=…`, which people and programs can write.
- * Undefined where the fragment holds none.
+ * Undefined where the fragment holds none; an error says in a sentence why it can't be read.
  */
 export async function projectIn(fragment: string): Promise<Project | undefined> {
   const text = fragment.replace(/^#/, "");
@@ -167,11 +178,24 @@ export async function projectIn(fragment: string): Promise<Project | undefined> 
     const project = projectOf(fields.get("language") ?? "", fields.get("file") ?? "", code);
     return { ...project, stdin: fields.get("stdin") ?? "", args: fields.getAll("arg"), interactive: fields.has("interactive") };
   }
+  const project = await unpacked(packed).catch((failure: unknown) => {
+    if (failure instanceof TooLarge) throw new Error("This link can’t be read: it holds more than a program may.");
+    return undefined;
+  });
+  if (project === undefined) {
+    throw new Error("This link can’t be read: it was perhaps cut when it was copied. Ask for it again.");
+  }
+  return project;
+}
+
+async function unpacked(packed: string): Promise<Project | undefined> {
   const binary = atob(packed.replaceAll("-", "+").replaceAll("_", "/"));
   const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
   const json = new TextDecoder().decode(await through(bytes, new DecompressionStream("deflate-raw"), UNPACKED_MAX));
   return projectFrom(JSON.parse(json));
 }
+
+class TooLarge extends Error {}
 
 async function through(
   bytes: Uint8Array<ArrayBuffer>,
@@ -185,7 +209,7 @@ async function through(
     const { done, value } = await reader.read();
     if (done) break;
     size += value.length;
-    if (size > most) throw new Error("the link holds too much");
+    if (size > most) throw new TooLarge();
     parts.push(value);
   }
   const whole = new Uint8Array(size);

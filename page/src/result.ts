@@ -5,11 +5,10 @@ import { Console } from "./console";
 import { copy, download, element, icon, make } from "./dom";
 import { PICTURES, type Project } from "./project";
 import { Session } from "./session";
-import { type Mood, bytes, ending, figures, progress, seconds, sentence, verdict } from "./telling";
+import { type Mood, bytes, cuts, ending, figures, progress, seconds, sentence, verdict } from "./telling";
 
 export interface ResultOptions {
   goTo: (file: string, line: number, column: number | undefined) => void;
-  askKey: () => Promise<boolean>;
   /** A run has begun or ended. */
   changed: () => void;
   /** A run has come to its end. */
@@ -22,6 +21,8 @@ export interface ResultOptions {
 const WANTED_INPUT = /EOFError|EOF when reading|NoSuchElementException|end of file|unexpected EOF|UnexpectedEof/i;
 /** Characters of a case's output that are shown. */
 const CASE_CHARACTERS_MAX = 64 << 10;
+/** How long something passing is said, in milliseconds. */
+const SAID_FOR = 2_000;
 /** Bytes of a text file that are shown. */
 const SHOWN_MAX = 64 << 10;
 
@@ -40,9 +41,12 @@ export class Result {
     const { goTo } = options;
     this.console = new Console({ host: element("output"), scroller: element("scroll"), goTo });
     this.compiler = new Console({ host: element("compiler-output"), goTo });
-    this.session = new Session({ told: (event) => this.told(event), askKey: options.askKey });
-    element("copy-output").addEventListener("click", () => void this.copyOutput());
+    this.session = new Session({ told: (event) => this.told(event) });
+    const all = (of: Console) => of.text("stdout") + of.text("stderr");
+    element("copy-output").addEventListener("click", () => void this.copied("The output is copied", all(this.console)));
     element("save-output").addEventListener("click", () => this.saveOutput());
+    element("copy-compiler").addEventListener("click", () => void this.copied("The messages are copied", all(this.compiler)));
+    element("save-compiler").addEventListener("click", () => download("compiler.txt", [all(this.compiler)], "text/plain"));
     this.listenForInput();
     addEventListener("pagehide", () => this.session.leave());
   }
@@ -56,6 +60,13 @@ export class Result {
     const status = element("status");
     status.textContent = text;
     status.dataset.mood = mood;
+  }
+
+  /** Says why nothing can be run, in place of how to run something. */
+  cannot(state: string, why: string): void {
+    element("hint").hidden = true;
+    this.say(state, "bad");
+    this.fail(why);
   }
 
   /** Says what is wrong; nothing takes it away. */
@@ -156,6 +167,8 @@ export class Result {
       if (run[`${stream}Truncated`] === true) this.console.note(`${stream} was cut here: it is longer than its limit.`);
     }
     this.showMissing(run);
+    const given = Object.values(this.project === undefined ? {} : cuts(run, this.project));
+    if (given.length > 0) this.console.note(`This server gives a run at most ${given.join(", ")}: it ran with that.`);
     if (this.console.isEmpty && run.tests === undefined && isGood) this.console.note("The program wrote nothing.");
     const wantedInput = !isGood && this.project?.interactive === false && this.project.stdin === "" && run.tests === undefined &&
       WANTED_INPUT.test(this.console.tail("stderr"));
@@ -171,7 +184,8 @@ export class Result {
 
   private showFigures(run: Run): void {
     if (run.usage === undefined) return;
-    const items = figures(run.usage).map(({ label, value }) => make("div", {}, make("dt", {}, label), make("dd", {}, value)));
+    const items = figures(run.usage).map(({ label, value, meaning }) =>
+      make("div", { title: meaning }, make("dt", {}, label), make("dd", {}, value)));
     if (run.prestarted === true) {
       const why = "The interpreter was started before the code was known";
       items.push(make("div", { title: why }, make("dt", {}, "start"), make("dd", {}, "warm")));
@@ -303,10 +317,15 @@ export class Result {
     for (const id of ["copy-output", "save-output"]) element<HTMLButtonElement>(id).disabled = this.console.isEmpty;
   }
 
-  private async copyOutput(): Promise<void> {
+  private async copied(said: string, text: string): Promise<void> {
+    const { textContent: state, dataset: { mood } } = element("status");
     try {
-      await copy(this.console.text("stdout") + this.console.text("stderr"));
-      this.say("The output is copied", "quiet");
+      await copy(text);
+      this.say(said, "quiet");
+      // What came of the run stands there again.
+      setTimeout(() => {
+        if (element("status").textContent === said) this.say(state ?? "", mood as Mood);
+      }, SAID_FOR);
     } catch (failure) {
       this.failed(failure);
     }

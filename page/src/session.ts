@@ -1,12 +1,11 @@
 // One run after another: started, followed, stopped, given input.
 
-import { Problem, type Run, type RunEvent, cancelRun, createRun, runEvents, sendInput } from "./api";
+import { Problem, type Run, type RunEvent, cancelBehind, cancelRun, createRun, runEvents, sendInput } from "./api";
+import { withKey } from "./asking";
 
 export interface SessionOptions {
   /** Something has happened to the run. */
   told: (event: RunEvent) => void;
-  /** A key is needed: whether there is one now. */
-  askKey: () => Promise<boolean>;
 }
 
 export class Session {
@@ -48,9 +47,11 @@ export class Session {
     if (this.run !== undefined && this.isRunning) await cancelRun(this.run.id);
   }
 
-  /** Stops the run of somebody who leaves: nobody would hear of its end. */
+  /** Stops the run of somebody who leaves: nobody would hear of its end. The request outlives the page. */
   leave(): void {
-    if (this.run !== undefined && this.isRunning) void cancelRun(this.run.id, true).catch(() => undefined);
+    // Whoever comes back to a page that the browser has kept finds it stopped, also where it had no name by then.
+    this.following?.abort();
+    if (this.run !== undefined && this.isRunning) cancelBehind(this.run.id);
   }
 
   /** Sends input; an end may follow it. */
@@ -67,14 +68,7 @@ export class Session {
 
   private async create(request: Record<string, unknown>): Promise<Run> {
     const name = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    for (;;) {
-      try {
-        return await createRun(request, name);
-      } catch (failure) {
-        const wantsKey = failure instanceof Problem && failure.status === 401;
-        if (!wantsKey || !(await this.options.askKey())) throw failure;
-      }
-    }
+    return await withKey(() => createRun(request, name));
   }
 }
 

@@ -1,4 +1,7 @@
-// Keeps the page for times without a network: programs can be written then, and run later.
+// Keeps the page for times without a network: programs can be written then, and run later. And it stops the runs of pages
+// that have gone.
+
+import type { Parting } from "./parting";
 
 /** What the page is made of, and a name that changes with any of it; the build fills them in. */
 declare const FILES: string[];
@@ -37,6 +40,13 @@ worker.addEventListener("fetch", (event) => {
   if (path.startsWith("assets/")) event.respondWith(kept(request));
   else if (path === "") event.respondWith(fresh(request, scope.href));
   else if (path === "icon.svg" || url.href === LANGUAGES) event.respondWith(fresh(request, url.href));
+});
+
+worker.addEventListener("message", (event) => {
+  const { cancel, key } = event.data as Parting;
+  const headers: HeadersInit = key === "" ? {} : { Authorization: `Bearer ${key}` };
+  const url = new URL(`api/v1/runs/${encodeURIComponent(cancel)}`, scope);
+  event.waitUntil(fetch(url, { method: "DELETE", headers }).catch(() => undefined));
 });
 
 async function kept(request: Request): Promise<Response> {

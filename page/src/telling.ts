@@ -1,6 +1,7 @@
 // What a run has come to, in words and figures.
 
 import type { Case, Run, Usage } from "./api";
+import type { Limit, Project } from "./project";
 
 export type Mood = "good" | "bad" | "busy" | "quiet";
 
@@ -49,12 +50,25 @@ export function verdict({ verdict: kind, outcome, exitCode, signal }: Case): str
 }
 
 /** What a run has used, each figure with what it means. */
-export function figures(usage: Usage): { label: string; value: string }[] {
+export function figures(usage: Usage): { label: string; value: string; meaning: string }[] {
   return [
-    { label: "wall", value: seconds(usage.wallSeconds) },
-    { label: "cpu", value: seconds(usage.cpuSeconds) },
-    { label: "memory", value: bytes(usage.memoryPeakBytes) },
+    { label: "wall", value: seconds(usage.wallSeconds), meaning: "Time from its start to its end" },
+    { label: "cpu", value: seconds(usage.cpuSeconds), meaning: "Time that it kept processors busy" },
+    { label: "memory", value: bytes(usage.memoryPeakBytes), meaning: "The most memory that it had at a time" },
   ];
+}
+
+/** What the server gives of a limit that was asked for, where that is less: each in words. */
+export function cuts({ limits }: Run, project: Project): Partial<Record<Limit, string>> {
+  if (limits === undefined) return {};
+  const { timeoutSeconds, memoryMegabytes, outputMegabytes } = project;
+  const less = (asked: number | undefined, given: number) => asked !== undefined && given < asked;
+  const mebibytes = (count: number) => `${Number((count / 2 ** 20).toFixed(2))} MiB`;
+  return {
+    ...(less(timeoutSeconds, limits.timeoutSeconds) ? { timeoutSeconds: `${limits.timeoutSeconds} s` } : {}),
+    ...(less(memoryMegabytes, limits.memoryBytes / 2 ** 20) ? { memoryMegabytes: `${mebibytes(limits.memoryBytes)} of memory` } : {}),
+    ...(less(outputMegabytes, limits.outputBytes / 2 ** 20) ? { outputMegabytes: `${mebibytes(limits.outputBytes)} of output` } : {}),
+  };
 }
 
 /** A message of the server as a sentence. */
@@ -69,9 +83,9 @@ export function seconds(value: number): string {
 }
 
 export function bytes(value: number): string {
-  if (value < 1000) return `${value} B`;
-  const units = ["kB", "MB", "GB"];
-  let [amount, unit] = [value / 1000, 0];
-  while (amount >= 999.5 && unit < units.length - 1) [amount, unit] = [amount / 1000, unit + 1];
+  if (value < 1024) return `${value} B`;
+  const units = ["KiB", "MiB", "GiB"];
+  let [amount, unit] = [value / 1024, 0];
+  while (amount >= 1023.5 && unit < units.length - 1) [amount, unit] = [amount / 1024, unit + 1];
   return `${amount.toFixed(amount < 10 ? 1 : 0)} ${units[unit]}`;
 }

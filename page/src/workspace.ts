@@ -3,6 +3,7 @@
 import type { Language } from "./api";
 import { element, make } from "./dom";
 import { Editor } from "./editor";
+import { checkFields, limitIn, listenForFields } from "./fields";
 import { modeOf } from "./modes";
 import { LIMITS, type Project, type SourceFile } from "./project";
 import { TestEditor } from "./tests";
@@ -57,12 +58,22 @@ export class Workspace {
     };
     for (const [id, value] of Object.entries(fields)) element<HTMLInputElement>(id).value = value;
     element<HTMLInputElement>("interactive").checked = project.interactive;
+    checkFields();
     this.tests.open(project.tests);
     this.show(project.files[0]?.name ?? "");
   }
 
   focus(): void {
     this.editor.focus();
+  }
+
+  /** Whether all that was written can be run; what can't is shown. */
+  isRight(): boolean {
+    const wrong = checkFields();
+    if (wrong === undefined) return true;
+    this.show("options");
+    wrong.focus();
+    return false;
   }
 
   /** From now on input is typed while the program runs. */
@@ -173,6 +184,7 @@ export class Workspace {
     for (const id of ["stdin", "args", "compile-args", "env", "output-files", ...LIMITS, "interactive"]) {
       element(id).addEventListener("input", () => this.readFields());
     }
+    listenForFields();
     const pane = element("program");
     const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true;
     pane.addEventListener("dragover", (event) => {
@@ -213,6 +225,7 @@ export class Workspace {
     element("name-wrong").textContent = "";
     element("name-title").textContent = of === undefined ? "A new file" : `Another name for ${of}`;
     element("name-pick").hidden = of !== undefined;
+    element("name-take").textContent = of === undefined ? "Add" : "Rename";
     const field = element<HTMLInputElement>("name");
     field.value = of ?? "";
     element<HTMLDialogElement>("name-dialog").showModal();
@@ -294,9 +307,9 @@ export class Workspace {
     project.env = lines("env");
     project.outputFiles = lines("output-files");
     for (const name of LIMITS) {
-      const limit = Number(value(name));
-      if (Number.isInteger(limit) && limit > 0) project[name] = limit;
-      else delete project[name];
+      const limit = limitIn(name);
+      if (limit === undefined) delete project[name];
+      else project[name] = limit;
     }
     this.changed();
   }

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 
-import { root, startBrowser, startServer } from "./lib.mjs";
+import { nextRun, root, startBrowser, startServer, wasStopped } from "./lib.mjs";
 
 let browser;
 let site;
@@ -79,6 +79,33 @@ test("where programs run on the machine of whoever looks, other pages get no fra
   assert.match(await policy(server), /frame-ancestors \*$/);
   const front = await fetch(server.url);
   assert.match(front.headers.get("content-security-policy"), /frame-ancestors 'none'$/);
+  await page.close();
+});
+
+test("a program in a language that the server lacks is there to be read", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.url}/embed#language=klingon&code=${encodeURIComponent("Qapla'\nHegh")}`);
+  await page.locator("#status[data-mood=bad]").waitFor();
+  assert.deepEqual(await page.locator("#code .cm-line").allTextContents(), ["Qapla'", "Hegh"]);
+  assert.equal(await page.textContent("#language-name"), "klingon");
+  assert.equal(await page.textContent("#status"), "Can’t be run");
+  assert.equal(await page.textContent("#error"), "This server does not run klingon: the program can be read here, and not run.");
+  assert.ok(!(await page.isVisible("#hint")) && (await page.isDisabled("#run")));
+  await page.close();
+});
+
+test("a run in a frame is stopped when the frame goes", async () => {
+  const page = await browser.newPage();
+  await page.goto(address(server));
+  const frame = page.frameLocator("locus-run iframe").first();
+  await frame.locator("#run:not([disabled])").waitFor();
+  await frame.locator("#code .cm-content").focus();
+  await page.keyboard.press("Control+A");
+  await page.keyboard.insertText("import time\nprint('it goes on')\ntime.sleep(600)");
+  const [id] = await Promise.all([nextRun(page), frame.locator("#run").click()]);
+  await frame.locator("#output", { hasText: "it goes on" }).waitFor();
+  await page.evaluate(() => document.querySelector("locus-run").remove());
+  await wasStopped(server, id);
   await page.close();
 });
 

@@ -110,7 +110,7 @@ test("what a run of a cluster waits for is told", async () => {
   assert.equal(await visit.over(), "Finished");
   assert.deepEqual(told, ["0-0-0"], "the connection is taken up where it broke");
   assert.equal(await visit.output(), "done\n");
-  assert.equal(await visit.page.textContent("#figures"), "wall1.25 scpu500 msmemory9.8 MBstartwarm");
+  assert.equal(await visit.page.textContent("#figures"), "wall1.25 scpu500 msmemory9.3 MiBstartwarm");
   await visit.end();
 });
 
@@ -130,6 +130,7 @@ test("a server with keys asks for one, and keeps it in the tab", async () => {
   await page.fill("#key", "wrong");
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelector("#key").value === "");
+  assert.equal(await page.textContent("#key-wrong"), "The server does not know this key. Is it whole?");
   await page.fill("#key", "right");
   await page.keyboard.press("Enter");
   assert.equal(await visit.over(), "Finished");

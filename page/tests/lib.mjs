@@ -167,6 +167,23 @@ export class Visit {
   }
 }
 
+/** The id of the run that a page asks for next. */
+export async function nextRun(page) {
+  const answer = await page.waitForResponse((response) => response.request().method() === "POST" && response.url().endsWith("/api/v1/runs"));
+  return (await answer.json()).id;
+}
+
+/** Waits until the server says of a run that it was stopped. */
+export async function wasStopped(server, id, headers = {}) {
+  const deadline = Date.now() + PATIENCE;
+  for (;;) {
+    const run = await (await fetch(`${server.url}/api/v1/runs/${id}`, { headers })).json();
+    if (run.outcome !== undefined) return assert.equal(run.outcome, "Cancelled");
+    assert.ok(Date.now() < deadline, "the run goes on");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** A module of the page, as Node can have it. */
 export async function moduleOf(name) {
   const folder = await mkdtemp(join(tmpdir(), "locus-page-"));

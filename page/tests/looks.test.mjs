@@ -116,7 +116,7 @@ test("pictures are taken of it", { skip: process.env.LOCUS_PICTURES === undefine
   // What differs from time to time and from machine to machine is made the same.
   const steady = async (page) => {
     await page.evaluate(() => {
-      const values = ["31 ms", "24 ms", "9.8 MB", "warm"];
+      const values = ["31 ms", "24 ms", "9.3 MiB", "warm"];
       document.querySelectorAll("#figures dd").forEach((value, at) => (value.textContent = values[at]));
       document.querySelector("#language-name .version").textContent = "3.13";
       document.activeElement.blur();

@@ -84,20 +84,23 @@ test("a project survives its link, and a damaged link is refused", async () => {
   assert.ok(short.length < 400, `${short.length} characters`);
   const written = await projectIn("#language=c%2B%2B&code=int%20x%3B&arg=a&arg=b");
   assert.deepEqual([written.language, written.files[0].content, written.args], ["c++", "int x;", ["a", "b"]]);
-  await assert.rejects(projectIn("#p=AAAA"));
-  await assert.rejects(projectIn(`#${await fragmentOf(projectOf("python", "a", "x".repeat(5 << 20)))}`), /too much/);
+  const cut = (await fragmentOf(full)).slice(0, -9);
+  for (const damaged of ["#p=AAAA", `#${cut}`, "#p=%", "#p=", "#p=q1YqAQA"]) {
+    await assert.rejects(projectIn(damaged), { message: "This link can’t be read: it was perhaps cut when it was copied. Ask for it again." }, damaged);
+  }
+  await assert.rejects(projectIn(`#${await fragmentOf(projectOf("python", "a", "x".repeat(5 << 20)))}`), /more than a program may/);
 });
 
 test("a request holds what was changed and nothing else", async () => {
   const { projectOf, requestOf } = await moduleOf("project.ts");
   const project = { ...projectOf("python", "main.py", "x"), outputFiles: [] };
   assert.deepEqual(requestOf(project, "main.py"), { language: "python", code: "x" });
-  const limited = { ...project, timeoutSeconds: 2, memoryMegabytes: 2048, env: ["A=b=c"] };
+  const limited = { ...project, timeoutSeconds: 1.5, memoryMegabytes: 2048, env: ["A=b=c"] };
   assert.deepEqual(requestOf(limited, "main.py"), {
     language: "python",
     code: "x",
     env: [{ name: "A", value: "b=c" }],
-    limits: { timeoutSeconds: 2, cpuSeconds: 2, memoryBytes: 2147483648 },
+    limits: { timeoutSeconds: 1.5, cpuSeconds: 1.5, memoryBytes: 2147483648 },
   });
   // Tests bring input of their own.
   const tests = [{ name: "", stdin: "1", expectedStdout: "2", checker: "exact" }];
@@ -106,4 +109,11 @@ test("a request holds what was changed and nothing else", async () => {
     code: "x",
     tests: [{ stdin: "1", expectedStdout: "2", checker: "exact" }],
   });
+});
+
+test("sizes and times are told in the units of the command line", async () => {
+  const { bytes, seconds } = await moduleOf("telling.ts");
+  const sizes = [0, 1023, 1024, 9 << 20, 1023.9 * 2 ** 20, 2 ** 31].map(bytes);
+  assert.deepEqual(sizes, ["0 B", "1023 B", "1.0 KiB", "9.0 MiB", "1.0 GiB", "2.0 GiB"]);
+  assert.deepEqual([0.0312, 0.9996, 1.25, 61].map(seconds), ["31 ms", "1.00 s", "1.25 s", "61.0 s"]);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test, { after, before } from "node:test";
 
-import { Visit, startBrowser, startServer } from "./lib.mjs";
+import { Visit, nextRun, startBrowser, startServer, wasStopped } from "./lib.mjs";
 
 let browser;
 let server;
@@ -53,6 +53,31 @@ visits("output appears as it is written, and Stop stops", async (visit, page) =>
   assert.equal(await visit.over(), "Stopped");
 });
 
+visits("a line is seen before the program goes on, also when the program does not see to it", async (visit, page) => {
+  await visit.type("import time\nprint('the first line')\ntime.sleep(600)\nprint('the last one')");
+  await page.click("#run");
+  await visit.shows("the first line");
+  assert.equal(await page.textContent("#run-word"), "Stop");
+  await page.click("#run");
+  assert.equal(await visit.over(), "Stopped");
+  assert.equal(await visit.output(), "the first line\n");
+});
+
+const LEAVING = {
+  "the page is loaded again": (page) => page.reload(),
+  "another page is opened": (page) => page.goto("about:blank"),
+  "the tab is closed": (page) => page.close({ runBeforeUnload: true }),
+};
+for (const [how, leave] of Object.entries(LEAVING)) {
+  visits(`a run is stopped when ${how}`, async (visit, page) => {
+    await visit.type("import time\nprint('it goes on')\ntime.sleep(600)");
+    const [id] = await Promise.all([nextRun(page), page.click("#run")]);
+    await visit.shows("it goes on");
+    await leave(page);
+    await wasStopped(server, id);
+  });
+}
+
 visits("stdout and stderr are told apart, and an exit code is told", async (visit, page) => {
   const state = await visit.run("import sys\nprint('before', flush=True)\nprint('oh no', file=sys.stderr)\nsys.exit(3)");
   assert.equal(state, "Exit code 3");
@@ -84,6 +109,52 @@ visits("a compiler's errors lead to their line", async (visit, page) => {
   await page.getByRole("button", { name: /main.c:2:12/ }).first().click();
   await page.keyboard.insertText("0; // ");
   assert.match(await visit.code(), /return 0; \/\/ nothing;/);
+  // They are copied and kept as the output is.
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-compiler")]);
+  assert.equal(download.suggestedFilename(), "compiler.txt");
+  assert.match(await readFile(await download.path(), "utf8"), /^main\.c: .*nothing/s);
+  await page.click("#copy-compiler");
+  await page.waitForFunction(() => document.querySelector("#status").textContent === "The messages are copied");
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /main\.c:2:12: error/);
+  await page.waitForFunction(() => document.querySelector("#status").textContent === "Does not compile");
+}, { permissions: ["clipboard-read", "clipboard-write"] });
+
+visits("what can't be asked for is told beside its field, and nothing is run", async (visit, page) => {
+  await page.click("#tabs [data-name=options]");
+  for (const [id, wrong, right, told] of [
+    ["timeoutSeconds", "-4", "0.5", "A number of seconds, such as 10 or 0.5."],
+    ["memoryMegabytes", "1.5", "128", "A whole number of MiB, from 1 on."],
+    ["outputMegabytes", "0", "2", "A whole number of MiB, from 1 on."],
+    ["env", "A=b\nCOLOUR", "A=b\nCOLOUR=", "Line 2 has to be NAME=value."],
+  ]) {
+    await page.fill(`#${id}`, wrong);
+    await page.click("#tabs .file");
+    await page.click("#run");
+    assert.equal(await page.textContent("#status"), "Ready", id);
+    assert.equal(await page.textContent(`#${id}-note`), told);
+    assert.equal(await page.getAttribute(`#${id}`, "aria-invalid"), "true");
+    assert.equal(await page.evaluate(() => document.activeElement.id), id, "the field is shown");
+    await page.fill(`#${id}`, right);
+    assert.equal(await page.textContent(`#${id}-note`), "");
+    assert.equal(await page.getAttribute(`#${id}`, "aria-invalid"), "false");
+    if (id === "timeoutSeconds") await page.fill(`#${id}`, "10");
+  }
+  assert.equal(await visit.run("import os\nprint(repr(os.environ['COLOUR']))"), "Finished");
+  assert.equal(await visit.output(), "''\n");
+});
+
+visits("what the server gives is told where it is less than what was asked for", async (visit, page) => {
+  await page.click("#tabs [data-name=options]");
+  await page.fill("#timeoutSeconds", "100000");
+  await page.fill("#outputMegabytes", "1");
+  assert.equal(await visit.run("print(1)"), "Finished");
+  const told = /^1\nThis server gives a run at most (\d+ s): it ran with that\.\n$/.exec(await visit.output());
+  assert.ok(told !== null, await visit.output());
+  assert.equal(await page.textContent("#timeoutSeconds-note"), `The server gives ${told[1]} at most.`);
+  assert.equal(await page.textContent("#outputMegabytes-note"), "");
+  await page.click("#tabs [data-name=options]");
+  await page.fill("#timeoutSeconds", "10");
+  assert.equal(await page.textContent("#timeoutSeconds-note"), "");
 });
 
 visits("what a program prints at its limits is cut and told", async (visit, page) => {
@@ -204,7 +275,7 @@ visits("a link holds the program itself", async (visit, page) => {
 });
 
 visits("a damaged link is told, and the page works", async (visit, page) => {
-  assert.match(await page.textContent("#notice"), /link can’t be read/);
+  assert.equal(await page.textContent("#notice"), "This link can’t be read: it was perhaps cut when it was copied. Ask for it again.");
   assert.equal(await visit.run("print(1)"), "Finished");
 }, { path: "/#p=AAAA" });
 
@@ -343,6 +414,42 @@ visits("a phone has room for all of it", async (visit, page) => {
   await page.click("[data-action=history]");
   assert.ok(await page.isVisible("#history-dialog"));
 }, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+
+visits("the smallest phone cuts neither a tab nor what came of the tests", async (visit, page) => {
+  await page.click("#tabs [data-name=tests]");
+  for (const input of ["3", "4"]) {
+    await page.click("#add-test");
+    await page.locator("#test-list fieldset").last().locator("textarea").first().fill(input);
+  }
+  assert.equal(await visit.run("print(input())"), "0 of 2 tests passed");
+  const status = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.querySelector("#status");
+    return scrollWidth <= clientWidth;
+  });
+  assert.ok(status, "the summary is whole");
+  const tabs = await page.locator("#tabs").boundingBox();
+  for (const tab of await page.getByRole("tab").all()) {
+    const box = await tab.boundingBox();
+    assert.ok(box.x >= tabs.x - 1 && box.x + box.width <= tabs.x + tabs.width + 1, `${await tab.textContent()}: ${JSON.stringify(box)}`);
+  }
+}, { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true });
+
+visits("whoever has no keys is told to tap", async (visit, page) => {
+  assert.equal((await page.innerText("#hint")).replace(/\s+/g, " "), "Tap Run to run the program. What it writes appears here, as it is written.");
+}, { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true });
+
+test("keys are called what they are called on the machine", async () => {
+  for (const [platform, name] of [["Linux x86_64", "Ctrl"], ["MacIntel", "Cmd"]]) {
+    const context = await browser.newContext();
+    await context.addInitScript((is) => Object.defineProperty(Navigator.prototype, "platform", { get: () => is }), platform);
+    const page = await context.newPage();
+    await page.goto(server.url);
+    await page.waitForSelector("#run:not([disabled])");
+    assert.match((await page.innerText("#hint")).replace(/\s+/g, " "), new RegExp(`^Press ${name} Enter to run`));
+    assert.equal(await page.getAttribute("#run", "title"), `Run (${name}+Enter)`);
+    await context.close();
+  }
+});
 
 visits("it opens without a network, and keeps what is written", async (visit, page) => {
   await page.evaluate(() => navigator.serviceWorker.ready);
