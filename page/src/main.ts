@@ -105,7 +105,8 @@ function notice(text: string): void {
   element("notice").hidden = text === "";
 }
 
-async function share(): Promise<void> {
+/** Shows the link and the lines for a page, and copies one of them. */
+async function share(copied: "link" | "embed" = "link"): Promise<void> {
   if (project === undefined) return;
   const fragment = `#${await fragmentOf(project)}`;
   showAddress(fragment);
@@ -114,12 +115,13 @@ async function share(): Promise<void> {
   element<HTMLTextAreaElement>("share-embed").value = snippet(project);
   const done = element("share-done");
   element<HTMLDialogElement>("share-dialog").showModal();
+  const field = element<HTMLTextAreaElement>(`share-${copied}`);
   try {
-    await copy(link);
-    done.textContent = `The link is copied (${bytes(link.length)}).`;
+    await copy(field.value);
+    done.textContent = copied === "link" ? `The link is copied (${bytes(link.length)}).` : "The lines for your page are copied.";
   } catch (failure) {
-    done.textContent = failure instanceof Error ? failure.message : String(failure);
-    element<HTMLTextAreaElement>("share-link").select();
+    done.textContent = sentence(failure instanceof Error ? failure.message : String(failure));
+    field.select();
   }
 }
 
@@ -185,7 +187,7 @@ const ACTIONS: Record<string, () => void> = {
     open(language, exampleOf(language));
     changed();
   },
-  embed: () => void share(),
+  embed: () => void share("embed"),
   keys: () => element<HTMLDialogElement>("keys-dialog").showModal(),
   key: () => void askKey(),
 };

@@ -262,6 +262,12 @@ visits("a link holds the program itself", async (visit, page) => {
   const link = await page.inputValue("#share-link");
   assert.ok(link.startsWith(`${server.url}/?language=python#p=`), link);
   assert.match(await page.inputValue("#share-embed"), /<locus-run language="python"><pre><code>print/);
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), link);
+  await page.keyboard.press("Escape");
+  await page.click("#menu-button");
+  await page.click("[data-action=embed]");
+  await page.waitForFunction(() => document.querySelector("#share-done").textContent === "The lines for your page are copied.");
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await page.inputValue("#share-embed"));
   // Somebody else's browser.
   const other = await Visit.begin(browser, server.url, { path: link.slice(server.url.length) });
   assert.equal((await other.code()).trim(), "print('from a link: ü')");
@@ -272,7 +278,7 @@ visits("a link holds the program itself", async (visit, page) => {
   await other.type("print('changed')");
   assert.equal(new URL(other.page.url()).hash, "");
   await other.end();
-});
+}, { permissions: ["clipboard-read", "clipboard-write"] });
 
 visits("a damaged link is told, and the page works", async (visit, page) => {
   assert.equal(await page.textContent("#notice"), "This link can’t be read: it was perhaps cut when it was copied. Ask for it again.");
