@@ -34,6 +34,9 @@ pub struct ProblemBody {
     pub message: String,
     /// What the request is found by in the server's log; the header `x-request-id` says the same.
     pub request_id: String,
+    /// Where input was not taken and may be sent again: the bytes of it all that were taken so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<u64>,
 }
 
 /// An answer that says what is wrong. A handler may end with it wherever it is: [`name_requests`] makes a body of it.
@@ -49,12 +52,14 @@ pub struct Problem {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How far apart requests may come, where they come too often.
     pub every: Option<Duration>,
+    /// The bytes of input that were taken so far, where it may be sent again.
+    pub taken: Option<u64>,
 }
 
 impl Problem {
     /// A problem.
     pub fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { status, reason, message: message.into(), headers: Vec::new(), every: None }
+        Self { status, reason, message: message.into(), headers: Vec::new(), every: None, taken: None }
     }
 
     /// The same with a header.
@@ -67,7 +72,7 @@ impl Problem {
 
 impl From<BackendError> for Problem {
     fn from(error: BackendError) -> Self {
-        let problem = Self::new(status(&error), error.reason(), error.to_string());
+        let problem = Self { taken: error.taken(), ..Self::new(status(&error), error.reason(), error.to_string()) };
         match error {
             BackendError::QueueFull { retry_after_seconds } => problem.with(header::RETRY_AFTER, retry_after_seconds),
             BackendError::InputFull { .. } | BackendError::TooManyRuns { .. } => problem.with(header::RETRY_AFTER, 1),
@@ -82,7 +87,7 @@ pub const fn status(error: &BackendError) -> StatusCode {
     match error {
         BackendError::UnknownLanguage(_) | BackendError::InvalidRequest(_) => StatusCode::BAD_REQUEST,
         BackendError::NotFound(_) => StatusCode::NOT_FOUND,
-        BackendError::NoInput(_) => StatusCode::CONFLICT,
+        BackendError::NoInput(_) | BackendError::InputMissing { .. } => StatusCode::CONFLICT,
         BackendError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         BackendError::Spent => StatusCode::GONE,
         BackendError::QueueFull { .. } | BackendError::InputFull { .. } | BackendError::TooManyRuns { .. } => {

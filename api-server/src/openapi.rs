@@ -155,8 +155,9 @@ const ONCE: [Refusal; 3] = [
         "this Idempotency-Key was used for another request: send the same one, or take a new key",
     ),
 ];
-const INPUT: [Refusal; 2] = [
+const INPUT: [Refusal; 3] = [
     (409, "NoInput", "the run is over"),
+    (409, "InputMissing", "input is missing before this: 4 bytes are taken by now, send what follows them"),
     (429, "InputFull", "the program does not read its input: at most 1048576 bytes are taken by now, try again"),
 ];
 const SOCKET: [Refusal; 2] = [

@@ -494,6 +494,7 @@ async fn each_error_of_a_backend_has_its_status_and_its_reason() {
         (BackendError::InvalidRequest("no".into()), 400, None),
         (BackendError::NotFound("x".into()), 404, None),
         (BackendError::NoInput("no".into()), 409, None),
+        (BackendError::InputMissing { taken: 0 }, 409, None),
         (BackendError::KeyReused, 422, None),
         (BackendError::QueueFull { retry_after_seconds: 7 }, 429, Some("7")),
         (BackendError::InputFull { taken: 3 }, 429, Some("1")),
@@ -502,7 +503,10 @@ async fn each_error_of_a_backend_has_its_status_and_its_reason() {
     ] {
         let (answered, headers, body) = create(&app(Err(error.clone())).0, "", &[], PROGRAM).await;
         let id = headers["x-request-id"].to_str().expect("text");
-        let expected = json!({"reason": error.reason(), "message": error.to_string(), "requestId": id});
+        let mut expected = json!({"reason": error.reason(), "message": error.to_string(), "requestId": id});
+        if let Some(taken) = error.taken() {
+            expected["taken"] = taken.into();
+        }
         assert_eq!((answered, body), (status, expected));
         assert_eq!(headers.get("retry-after").map(|value| value.to_str().expect("text")), retry, "{error}");
     }

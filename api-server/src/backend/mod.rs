@@ -253,6 +253,12 @@ pub enum BackendError {
     /// The run takes no input.
     #[error("{0}")]
     NoInput(String),
+    /// Input before that which was sent has not come.
+    #[error("input is missing before this: {taken} bytes are taken by now, send what follows them")]
+    InputMissing {
+        /// The bytes that were taken, from the beginning.
+        taken: u64,
+    },
     /// As much input waits as may.
     #[error("the program does not read its input: at most {taken} bytes are taken by now, try again")]
     InputFull {
@@ -278,8 +284,18 @@ impl BackendError {
             Self::KeyReused => "IdempotencyKeyReused",
             Self::Spent => "ResultGone",
             Self::NoInput(_) => "NoInput",
+            Self::InputMissing { .. } => "InputMissing",
             Self::InputFull { .. } => "InputFull",
             Self::RunnerFailed(_) => "RunnerFailed",
+        }
+    }
+
+    /// How many bytes of input were taken, where more may be sent.
+    #[must_use]
+    pub const fn taken(&self) -> Option<u64> {
+        match self {
+            Self::InputMissing { taken } | Self::InputFull { taken } => Some(*taken),
+            _ => None,
         }
     }
 }

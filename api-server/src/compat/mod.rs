@@ -48,11 +48,11 @@ impl Dialect {
     #[must_use]
     pub fn answer(self, mut problem: Problem, request_id: &str) -> Response {
         let headers = std::mem::take(&mut problem.headers);
-        let Problem { status, reason, ref message, .. } = problem;
+        let Problem { status, reason, ref message, taken, .. } = problem;
         let mut response = match self {
             Self::Native => {
                 let (message, request_id) = (message.clone(), request_id.to_owned());
-                (status, Json(ProblemBody { reason, message, request_id })).into_response()
+                (status, Json(ProblemBody { reason, message, request_id, taken })).into_response()
             }
             Self::Execute => (status, Json(Output { error: message.clone(), ..Output::default() })).into_response(),
             Self::Piston => piston::told(problem),

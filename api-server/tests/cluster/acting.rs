@@ -56,7 +56,7 @@ async fn input_goes_to_the_runner_and_its_word_comes_back() {
     assert_eq!(in_time(cluster.stdin(&None, "talk", last)).await, Ok(6));
     let refused = async || cluster.stdin(&None, "talk", input("x", Some(6))).await;
     assert_eq!(refused().await, Err(BackendError::InputFull { taken: 7 }));
-    assert_eq!(refused().await, Err(BackendError::NoInput("there is a gap".into())));
+    assert_eq!(refused().await, Err(BackendError::InputMissing { taken: 7 }));
     assert_eq!(refused().await, Err(BackendError::NoInput("its input has ended".into())));
     assert!(matches!(refused().await, Err(BackendError::Unavailable(_))));
     let came = runner.input.lock().expect("not poisoned").clone();

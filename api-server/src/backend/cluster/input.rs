@@ -95,7 +95,8 @@ fn refusal(error: &RunnerError) -> BackendError {
         }
         RunnerError::Status { status, body } => match *status {
             StatusCode::TOO_MANY_REQUESTS => BackendError::InputFull { taken: word(body.as_bytes()).taken },
-            StatusCode::CONFLICT | StatusCode::GONE => {
+            StatusCode::CONFLICT => BackendError::InputMissing { taken: word(body.as_bytes()).taken },
+            StatusCode::GONE => {
                 let said = word(body.as_bytes()).error;
                 BackendError::NoInput(if said.is_empty() { "the run takes no more input".to_owned() } else { said })
             }
@@ -129,9 +130,8 @@ mod tests {
             refusal(&RunnerError::Status { status: StatusCode::from_u16(code).expect("a status"), body: body.into() })
         };
         assert_eq!(answer(429, r#"{"taken":5}"#), BackendError::InputFull { taken: 5 });
-        for code in [409, 410] {
-            assert_eq!(answer(code, r#"{"error":"it is over"}"#), BackendError::NoInput("it is over".into()));
-        }
+        assert_eq!(answer(409, r#"{"error":"there is a gap","taken":5}"#), BackendError::InputMissing { taken: 5 });
+        assert_eq!(answer(410, r#"{"error":"it is over"}"#), BackendError::NoInput("it is over".into()));
         assert!(matches!(answer(401, ""), BackendError::Unavailable(_)));
         assert!(matches!(refusal(&RunnerError::Gone), BackendError::NoInput(_)));
         assert!(matches!(refusal(&RunnerError::NoKey), BackendError::Unavailable(_)));

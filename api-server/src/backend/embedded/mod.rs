@@ -251,7 +251,8 @@ impl Backend for Embedded {
 fn refused(error: InputError) -> BackendError {
     match error {
         InputError::Full { taken } => BackendError::InputFull { taken },
-        error => BackendError::NoInput(error.to_string()),
+        InputError::Gap { taken } => BackendError::InputMissing { taken },
+        InputError::NotInteractive | InputError::Over | InputError::Ended => BackendError::NoInput(error.to_string()),
     }
 }
 
