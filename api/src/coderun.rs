@@ -264,7 +264,7 @@ pub struct RequestedLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<f64>", range(min = 0.001, max = SECONDS_MAX))]
     pub cpu_seconds: Option<Seconds>,
-    /// Memory, as digits with an optional suffix: `128Mi`, `1Gi`.
+    /// Memory, as digits with an optional suffix: `128Mi`, `1Gi`. Less than `16Mi` counts as that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(validation = Rule::new("self.matches('^[1-9][0-9]*(k|M|G|Ki|Mi|Gi)?$')")

@@ -69,14 +69,21 @@ impl Limits {
         file_bytes: 256 << 20,
     };
 
-    /// The limits in force for a request: its own values, the defaults where it has none, and
-    /// nothing above the maxima. A default above its maximum is clamped too.
+    /// The least memory of a run: with less no interpreter starts, and no measure would tell whether it was kept.
+    pub const MEMORY_BYTES_MIN: u64 = 16 << 20;
+
+    /// The limits in force for a request: its own values, the defaults where it has none, at least
+    /// [`Self::MEMORY_BYTES_MIN`], and nothing above the maxima. A default above its maximum is clamped too.
     #[must_use]
     pub fn clamp(request: LimitsRequest, default: Self, maximum: Self) -> Self {
         Self {
             timeout_seconds: request.timeout_seconds.unwrap_or(default.timeout_seconds).min(maximum.timeout_seconds),
             cpu_seconds: request.cpu_seconds.unwrap_or(default.cpu_seconds).min(maximum.cpu_seconds),
-            memory_bytes: request.memory_bytes.unwrap_or(default.memory_bytes).min(maximum.memory_bytes),
+            memory_bytes: request
+                .memory_bytes
+                .unwrap_or(default.memory_bytes)
+                .max(Self::MEMORY_BYTES_MIN)
+                .min(maximum.memory_bytes),
             output_bytes: request.output_bytes.unwrap_or(default.output_bytes).min(maximum.output_bytes),
             processes: request.processes.unwrap_or(default.processes).min(maximum.processes),
             file_bytes: request.file_bytes.unwrap_or(default.file_bytes).min(maximum.file_bytes),
@@ -102,5 +109,14 @@ mod tests {
         assert_eq!(limits.cpu_seconds, Seconds::from_millis(300));
         assert_eq!(limits.processes, 3);
         assert_eq!(limits.memory_bytes, Limits::DEFAULT.memory_bytes);
+    }
+
+    #[test]
+    fn memory_has_a_floor_that_no_request_goes_below() {
+        let asked = |bytes| LimitsRequest { memory_bytes: Some(bytes), ..LimitsRequest::default() };
+        for (bytes, given) in [(0, 16 << 20), (1, 16 << 20), (17 << 20, 17 << 20)] {
+            let limits = Limits::clamp(asked(bytes), Limits::DEFAULT, Limits::MAXIMUM);
+            assert_eq!(limits.memory_bytes, given, "{bytes}");
+        }
     }
 }

@@ -476,7 +476,8 @@ proptest! {
         let clamped = values_of(Limits::clamp(request, default, maximum));
         let (request, default, maximum) = (values_of(request), values_of(default), values_of(maximum));
         for (name, value) in clamped.iter().filter(|(_, value)| value.is_number()) {
-            let asked = amount(request.get(name).unwrap_or(&default[name]));
+            let floor = if name == "memoryBytes" { u128::from(Limits::MEMORY_BYTES_MIN) * 1000 } else { 0 };
+            let asked = amount(request.get(name).unwrap_or(&default[name])).max(floor);
             prop_assert_eq!(amount(value), asked.min(amount(&maximum[name])), "{}", name);
         }
     }

@@ -23,7 +23,7 @@ pub enum Gauge {
 impl Gauge {
     /// The gauge of a cgroup, from now on. `folders` are bounded by themselves, so what they hold is not counted.
     pub fn of(files: CgroupFiles, folders: Vec<PathBuf>) -> Self {
-        let cgroup = Cgroup { files, folders, baseline: Cell::new(0) };
+        let cgroup = Cgroup { files, folders, baseline: Cell::new(0), most_in_folders: Cell::new(0) };
         match cgroup.charged() {
             Some(charged) => {
                 cgroup.baseline.set(charged);
@@ -35,10 +35,11 @@ impl Gauge {
 
     /// Begins anew: what is there now is not of the program that is started next. Nothing of the run may be alive.
     pub fn restart(&self) {
-        if let Self::Cgroup(cgroup) = self
-            && let Some(charged) = cgroup.charged()
-        {
-            cgroup.baseline.set(charged);
+        if let Self::Cgroup(cgroup) = self {
+            cgroup.most_in_folders.set(0);
+            if let Some(charged) = cgroup.charged() {
+                cgroup.baseline.set(charged);
+            }
         }
     }
 
@@ -81,6 +82,28 @@ impl Gauge {
         family.peak = family.peak.max(used);
         used > limit
     }
+
+    /// The most that the cgroup has ever held, the run's or not, where it tells that.
+    pub fn peak(&self) -> Option<u64> {
+        match self {
+            Self::Cgroup(cgroup) => cgroup.files.peak(),
+            Self::Processes => None,
+        }
+    }
+
+    /// Whether a family that has ended was over a limit between two looks; `before` is what [`Self::peak`] told at its
+    /// start. The kernel keeps two figures of that time, and each alone may be too high: the largest resident set of a
+    /// process counts pages of files, and the peak of a cgroup counts files that are gone by now.
+    pub fn was_over(&self, family: &Family, limit: u64, before: Option<u64>) -> bool {
+        // Until its exec a process is a copy of this one.
+        if family.peak <= limit || family.peak <= own("VmHWM:").unwrap_or(u64::MAX) {
+            return false;
+        }
+        match self {
+            Self::Cgroup(cgroup) => cgroup.peak_since(before).is_some_and(|peak| peak > limit),
+            Self::Processes => family.peak > limit.saturating_add(MAPPED_BYTES),
+        }
+    }
 }
 
 /// Memory of a cgroup, less what is not the run's.
@@ -89,13 +112,25 @@ pub struct Cgroup {
     files: CgroupFiles,
     folders: Vec<PathBuf>,
     baseline: Cell<u64>,
+    /// The most that was seen in the folders.
+    most_in_folders: Cell<u64>,
 }
 
 impl Cgroup {
     /// What the cgroup holds beside the content of the folders and the runner's own memory.
     fn charged(&self) -> Option<u64> {
-        let folders: u64 = self.folders.iter().filter_map(bytes_in).sum();
-        Some(self.files.bytes()?.saturating_sub(folders).saturating_sub(own_bytes().unwrap_or(0)))
+        let folders = self.folders.iter().filter_map(bytes_in).sum();
+        self.most_in_folders.set(self.most_in_folders.get().max(folders));
+        Some(self.files.bytes()?.saturating_sub(folders).saturating_sub(own("RssAnon:").unwrap_or(0)))
+    }
+
+    /// The same for the moment of the peak, with the cache of files as it is now, and less what was there before the
+    /// program. None if no new peak has been reached since.
+    fn peak_since(&self, before: Option<u64>) -> Option<u64> {
+        let peak = self.files.peak().filter(|peak| before.is_some_and(|before| before < *peak))?;
+        let folders = self.folders.iter().filter_map(bytes_in).sum::<u64>().max(self.most_in_folders.get());
+        let beside = folders + own("RssAnon:").unwrap_or(0) + self.baseline.get();
+        Some(unreclaimable(peak, &self.files.read("memory.stat")?).saturating_sub(beside))
     }
 }
 
@@ -111,10 +146,14 @@ fn bytes_in(folder: &PathBuf) -> Option<u64> {
     Some((stat.f_blocks - stat.f_bfree) * stat.f_frsize)
 }
 
-fn own_bytes() -> Option<u64> {
-    kibibytes(&fs::read_to_string("/proc/self/status").ok()?, "RssAnon:")
+/// A number of bytes of this process.
+fn own(name: &str) -> Option<u64> {
+    kibibytes(&fs::read_to_string("/proc/self/status").ok()?, name)
 }
 
+/// The most that a process is thought to have mapped of files which others on the machine have mapped too: commands and
+/// libraries of the largest languages.
+const MAPPED_BYTES: u64 = 64 << 20;
 /// The type of a file system in memory, of linux/magic.h.
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 /// Sockets that a program may have without being asked what is in them.
@@ -165,6 +204,12 @@ impl CgroupFiles {
         Some(unreclaimable(usage.trim().parse().ok()?, &self.read("memory.stat")?))
     }
 
+    /// The most memory that was in use at a time.
+    fn peak(&self) -> Option<u64> {
+        let peak = ["memory.peak", "memory.max_usage_in_bytes"].into_iter().find_map(|file| self.read(file))?;
+        peak.trim().parse().ok()
+    }
+
     /// Version 1 has another hierarchy for it, which can be found in a container alone.
     fn cpu(&self) -> Option<Duration> {
         if let Some(stat) = self.read("cpu.stat") {
@@ -195,13 +240,37 @@ fn count(text: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, unreclaimable};
+    use std::fs;
+
+    use super::{CgroupFiles, Gauge, count, unreclaimable};
 
     #[test]
     fn the_counter_is_found_in_the_files_of_both_cgroup_versions() {
         assert_eq!(count("low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0\n", "oom_kill"), Some(1));
         assert_eq!(count("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill"), Some(3));
         assert_eq!(count("oom_kill_disable 0\nunder_oom 0\n", "oom_kill"), None);
+    }
+
+    #[test]
+    fn a_peak_is_the_programs_only_if_it_was_reached_since_and_less_what_is_not_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let gibibytes = |file: &str, count: u64| {
+            fs::write(folder.path().join(file), (count << 30).to_string()).expect("it is written");
+        };
+        fs::write(folder.path().join("memory.stat"), format!("file {}\n", 1_u64 << 30)).expect("it is written");
+        gibibytes("memory.current", 3);
+        gibibytes("memory.peak", 4);
+        let gauge = Gauge::of(CgroupFiles::open(folder.path()).expect("it is there"), Vec::new());
+        let Gauge::Cgroup(cgroup) = &gauge else { panic!("it can be read") };
+        let before = gauge.peak();
+        assert_eq!(before, Some(4 << 30));
+        assert_eq!(cgroup.peak_since(before), None, "others have reached it");
+        gibibytes("memory.peak", 9);
+        // Less the cache and what was there; this process counts for both.
+        let since = cgroup.peak_since(before).expect("it is a new one");
+        assert!(since.abs_diff(6 << 30) < 1 << 29, "{since}");
+        fs::remove_file(folder.path().join("memory.peak")).expect("it is there");
+        assert_eq!((gauge.peak(), cgroup.peak_since(before)), (None, None));
     }
 
     #[test]

@@ -148,6 +148,8 @@ struct Begin {
     at: Instant,
     /// Processes that the kernel had killed for memory.
     kills: Option<u64>,
+    /// The most memory that the gauge had seen.
+    peak: Option<u64>,
     /// Cpu time that the gauge told.
     told: Option<Duration>,
     /// Cpu time that the main process had used, waiting for the step.
@@ -183,7 +185,11 @@ impl Step<'_> {
         let status = family.status.ok_or_else(|| io::Error::other("the process vanished"))?;
         let seen = family.cpu.saturating_sub(begin.used);
         if cause.is_none() {
-            cause = self.kernel_cause(status, begin.kills, seen).or_else(|| pipes.over().map(Cause::Output));
+            let was_over = || self.gauge.was_over(&family, self.limits.memory_bytes, begin.peak);
+            cause = self
+                .kernel_cause(status, begin.kills, seen)
+                .or_else(|| was_over().then_some(Cause::Memory))
+                .or_else(|| pipes.over().map(Cause::Output));
         }
         Ok(Ended {
             status,
@@ -200,7 +206,8 @@ impl Step<'_> {
     }
 
     fn begin(&self, used: Duration) -> Begin {
-        Begin { at: Instant::now(), kills: self.gauge.oom_kills(), told: self.gauge.cpu(), used }
+        let (kills, peak, told) = (self.gauge.oom_kills(), self.gauge.peak(), self.gauge.cpu());
+        Begin { at: Instant::now(), kills, peak, told, used }
     }
 
     fn hand_over(&self, interpreter: Prestarted) -> Option<(Begin, Child)> {

@@ -22,7 +22,11 @@ pub fn result(ended: &Ended, limits: &Limits, subject: &str) -> RunResult {
             Outcome::TimedOut,
             format!("{subject} was stopped after {} s of cpu time (cpu-time limit)", limits.cpu_seconds),
         ),
-        (Some(Cause::Memory), _) => {
+        // Between two looks, and before anything could stop it.
+        (Some(Cause::Memory), Status::Exited(_)) => {
+            (Outcome::OutOfMemory, format!("{subject} used more than {} (memory limit)", bytes(limits.memory_bytes)))
+        }
+        (Some(Cause::Memory), Status::Signaled(_)) => {
             (Outcome::OutOfMemory, format!("{subject} was stopped at {} (memory limit)", bytes(limits.memory_bytes)))
         }
         (Some(Cause::Output(stream)), _) => (
@@ -164,6 +168,12 @@ mod tests {
                 "the program was stopped after 30 s of cpu time (cpu-time limit)",
             ),
             (Some(Cause::Memory), killed, Outcome::OutOfMemory, "the program was stopped at 256 MiB (memory limit)"),
+            (
+                Some(Cause::Memory),
+                Status::Exited(0),
+                Outcome::OutOfMemory,
+                "the program used more than 256 MiB (memory limit)",
+            ),
             (
                 Some(Cause::Output(Stream::Stderr)),
                 killed,

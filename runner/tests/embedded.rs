@@ -148,12 +148,25 @@ mod checks {
             "import os, time\nfor n in range(32): os.write(os.memfd_create('x'), bytes(16 << 20))\ntime.sleep(5); print('broken')",
             "import mmap, time\nm = mmap.mmap(-1, 400 << 20)\nfor n in range(400): m[n << 20] = 1; m.write(bytes(1 << 20))\ntime.sleep(5)",
             "held = []\nwhile True: held.append(bytearray(b'x') * (8 << 20))",
+            "import mmap\nwith mmap.mmap(-1, 160 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x8000) as m: m[0] = 1",
         ] {
             let mut assignment = python(code);
             (assignment.limits.memory_bytes, assignment.limits.file_bytes) = (128 << 20, 64 << 20);
             let transcript = finish(launcher.launch(assignment).await.expect("it starts")).await;
             assert_eq!(outcome(&transcript), Outcome::OutOfMemory, "{code}: {transcript:?}");
         }
+        // Its resident set holds all of the file, which is in a folder that is bounded by itself.
+        let code = "
+import mmap
+with open('/work/f', 'w+b') as f:
+    for _ in range(50): f.write(bytes(1 << 20))
+    f.flush()
+    with mmap.mmap(f.fileno(), 0) as mapped: print(mapped.find(b'x'))
+";
+        let mut assignment = python(code);
+        (assignment.limits.memory_bytes, assignment.limits.file_bytes) = (40 << 20, 64 << 20);
+        let mapped = finish(launcher.launch(assignment).await.expect("it starts")).await;
+        assert_eq!((outcome(&mapped), &mapped.stdout[..]), (Outcome::Completed, &b"-1\n"[..]), "{mapped:?}");
         let next = finish(launcher.launch(python("print('as ever')")).await.expect("it starts")).await;
         assert_eq!((outcome(&next), &next.stdout[..]), (Outcome::Completed, &b"as ever\n"[..]));
     }
@@ -295,11 +308,11 @@ import sys; print(len(sys.stdin.read()))
 
     pub async fn a_dropped_run_leaves_no_process(launcher: &Launcher) {
         let marker = marker("drop");
-        // Its child's command line tells the marker also where the program itself was started before it had one.
+        // Its child's command line tells the marker also where the program itself was started before it had one; the child
+        // says that it has come so far.
         let code = "
 import subprocess, sys, time
-subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]])
-print(1, flush=True)
+subprocess.Popen([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(600)', sys.argv[1]])
 time.sleep(600)
 ";
         let mut run =

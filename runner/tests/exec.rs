@@ -190,6 +190,22 @@ time.sleep(600)
 }
 
 #[test]
+fn memory_that_was_held_for_a_moment_counts_too() {
+    let code = "
+import mmap
+with mmap.mmap(-1, 160 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x8000) as populated: populated[0] = 1
+print('done')
+";
+    for isolation in [Isolation::Namespaces, Isolation::Landlock] {
+        let assignment = with_limits(code, |limits| limits.memory_bytes = 32 << 20);
+        let run = finish(start_in(isolation, &assignment), |_| {});
+        assert_eq!(run.result.outcome, Outcome::OutOfMemory, "{isolation:?}: {:?}", run.result);
+        let assignment = with_limits(code, |limits| limits.memory_bytes = 256 << 20);
+        finish(start_in(isolation, &assignment), |_| {}).completed();
+    }
+}
+
+#[test]
 fn memory_that_processes_share_is_counted_once() {
     let code = "
 import os, time

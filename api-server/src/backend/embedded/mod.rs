@@ -341,11 +341,14 @@ mod tests {
     async fn limits_come_from_the_request_then_the_language_and_stay_below_the_maximum() {
         let limits = LimitsRequest {
             timeout_seconds: Some(Seconds::whole(9000)),
-            memory_bytes: Some(1 << 20),
+            memory_bytes: Some(32 << 20),
             ..Default::default()
         };
         let request = RunRequest { limits, ..request("python") };
         let limits = machine(&["python"]).assignment("run", request).await.expect("it is valid").limits;
-        assert_eq!((limits.timeout_seconds, limits.memory_bytes, limits.processes), (Seconds::whole(300), 1 << 20, 64));
+        assert_eq!(
+            (limits.timeout_seconds, limits.memory_bytes, limits.processes),
+            (Seconds::whole(300), 32 << 20, 64)
+        );
     }
 }
