@@ -140,6 +140,11 @@ pub enum InvalidRequest {
     /// A name that is absolute, leaves the work folder, or holds a NUL byte.
     #[error("file name {0:?} must be a relative path without empty, \".\" or \"..\" parts, of at most 255 bytes")]
     FileName(String),
+    /// A name that the command of a language would not take for one.
+    #[error(
+        "file name {0:?} must not begin with \"-\", which commands read as an option; the main file's not with \"+\" or \"@\" either"
+    )]
+    LikeAnOption(String),
     /// Two files of one name, or a file where another one needs a folder.
     #[error("file name {0:?} stands twice, or is also the folder of another file")]
     FileTwice(String),
@@ -392,6 +397,11 @@ fn check_files(files: &[SourceFile]) -> Result<(), InvalidRequest> {
         if !is_inside(&file.name) {
             return Err(InvalidRequest::FileName(file.name.clone()));
         }
+        // Compilers are given all files, some by scripts that look for them; the main one is an argument in most languages.
+        let signs: &[char] = if index == 0 { &['-', '+', '@'] } else { &['-'] };
+        if file.name.starts_with(signs) {
+            return Err(InvalidRequest::LikeAnOption(file.name.clone()));
+        }
         let clashes = |other: &SourceFile| {
             other.name == file.name
                 || other.name.strip_prefix(&file.name).is_some_and(|rest| rest.starts_with('/'))
@@ -442,6 +452,15 @@ mod tests {
         for name in ["", "/etc/passwd", "../a", "a/../b", "a//b", "./a", "a/", "a\0b"] {
             assert_eq!(with_files(&[name]).sources("m"), Err(InvalidRequest::FileName(name.into())), "{name:?}");
         }
+    }
+
+    #[test]
+    fn names_that_a_command_takes_for_an_option_are_refused() {
+        for names in [&["-x.py"][..], &["-"], &["-c/x.py"], &["@x.c"], &["+x.sh"], &["main.c", "-x.c"]] {
+            let refused = InvalidRequest::LikeAnOption((*names.last().expect("a name")).into());
+            assert_eq!(with_files(names).sources("m"), Err(refused), "{names:?}");
+        }
+        assert!(with_files(&["a-x.py", "src/-x.py", "@app/x.ts", "+x"]).sources("m").is_ok());
     }
 
     #[test]

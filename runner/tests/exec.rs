@@ -408,6 +408,8 @@ fn what_cannot_be_run_says_why() {
     assert!(result.error.contains("locus-no-such-program can't be started"), "{}", result.error);
     let result = exec(&Assignment { files: vec![file("../escape", "")], ..python("") }).result;
     assert_eq!(result.outcome, Outcome::InvalidRequest);
+    let result = exec(&Assignment { files: vec![file("-c", "print('never')")], ..python("") }).result;
+    assert_eq!(result.outcome, Outcome::InvalidRequest);
     let result = exec(&Assignment { args: vec!["x".repeat(1 << 20)], ..python("") }).result;
     assert_eq!(result.outcome, Outcome::InvalidRequest, "{}", result.error);
 }
