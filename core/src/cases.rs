@@ -13,6 +13,16 @@ pub const CASES_MAX: usize = 100;
 /// The most bytes that each of stdout and stderr may hold in all cases of a run together.
 pub const OUTPUT_BYTES_MAX: u64 = 16 << 20;
 
+/// The most bytes of the work folder, names among them, that a runner keeps in its own memory to put them back for each case.
+pub const KEPT_BYTES_MAX: u64 = 64 << 20;
+
+/// The most bytes of output that a case can be right with, whatever it is to print.
+pub const JUDGED_BYTES_MAX: usize = 4 << 20;
+/// Bytes that a program may write beyond what is expected of it without being wrong for that alone.
+const SPARE_BYTES: usize = 64 * 1024;
+/// How many bytes may stand for one that is expected: a number may be written with many digits.
+const SPREAD: usize = 16;
+
 /// The difference that [`Checker::Float`] allows where none is given.
 pub const TOLERANCE: f64 = 1e-6;
 
@@ -39,6 +49,15 @@ pub struct TestCase {
     /// The difference that `float` allows, absolute or relative to the expected number, whichever is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
+}
+
+impl TestCase {
+    /// The most bytes of output that it can be right with. One that expects nothing takes any output.
+    #[must_use]
+    pub fn output_bytes_max(&self) -> Option<usize> {
+        let expected = self.expected_stdout.as_ref()?.len();
+        Some(expected.saturating_mul(SPREAD).saturating_add(SPARE_BYTES).min(JUDGED_BYTES_MAX))
+    }
 }
 
 /// What counts as the expected output.
@@ -108,19 +127,20 @@ pub enum Verdict {
 pub struct Shown<'a> {
     /// How it ended; none if it was not run.
     pub end: Option<&'a CaseEnd>,
-    /// What it printed.
+    /// What it printed: all of it, or one byte more than it can be right with.
     pub stdout: &'a [u8],
 }
 
-/// Judges one case.
+/// Judges one case. Output of more than [`TestCase::output_bytes_max`] is wrong, so that nobody has to hold more of it.
 #[must_use]
 pub fn judge(case: &TestCase, shown: Shown<'_>) -> Verdict {
     let Some(end) = shown.end else { return Verdict::NotRun };
     if !end.outcome.is_success() {
         return Verdict::Failed;
     }
+    let is_too_much = case.output_bytes_max().is_some_and(|most| shown.stdout.len() > most);
     let is_right = case.expected_stdout.as_deref().is_none_or(|expected| {
-        case.checker.accepts(expected.as_bytes(), shown.stdout, case.tolerance.unwrap_or(TOLERANCE))
+        !is_too_much && case.checker.accepts(expected.as_bytes(), shown.stdout, case.tolerance.unwrap_or(TOLERANCE))
     });
     if is_right { Verdict::Passed } else { Verdict::WrongOutput }
 }
@@ -185,7 +205,7 @@ fn is_close(expected: &[u8], actual: &[u8], tolerance: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CaseEnd, Checker, Shown, TOLERANCE, TestCase, Verdict, judge, judged};
+    use super::{CaseEnd, Checker, JUDGED_BYTES_MAX, Shown, TOLERANCE, TestCase, Verdict, judge, judged};
     use crate::{Outcome, RunResult, Usage};
 
     fn accepts(checker: Checker, expected: &str, actual: &str) -> bool {
@@ -240,6 +260,22 @@ mod tests {
         assert_eq!(judge(&case, Shown { end: None, stdout: b"4\n" }), Verdict::NotRun);
         let any = TestCase::default();
         assert_eq!(judge(&any, Shown { end: Some(&end(Outcome::Completed)), stdout: b"x" }), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_case_is_wrong_by_what_it_prints_too_much() {
+        let padded = |expected: Option<&str>, printed: usize| {
+            let case = TestCase { expected_stdout: expected.map(Into::into), ..TestCase::default() };
+            let stdout =
+                format!("{}{}", expected.unwrap_or_default(), " ".repeat(printed - expected.map_or(0, str::len)));
+            judge(&case, Shown { end: Some(&end(Outcome::Completed)), stdout: stdout.as_bytes() })
+        };
+        assert_eq!(padded(Some("four"), 64 + (64 << 10)), Verdict::Passed);
+        assert_eq!(padded(Some("four"), 65 + (64 << 10)), Verdict::WrongOutput);
+        let long = "x".repeat(256 << 10);
+        assert_eq!(padded(Some(&long), JUDGED_BYTES_MAX), Verdict::Passed);
+        assert_eq!(padded(Some(&long), JUDGED_BYTES_MAX + 1), Verdict::WrongOutput);
+        assert_eq!(padded(None, JUDGED_BYTES_MAX + 1), Verdict::Passed);
     }
 
     #[test]

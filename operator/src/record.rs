@@ -6,15 +6,6 @@ use std::sync::Arc;
 use locus_core::cases::{Shown, judge, judged};
 use locus_core::{CaseEnd, Event, FileLeft, Outcome, RunResult, TestCase, Verdict};
 
-/// Bytes that a program may write beyond what is expected of it without being wrong for that alone.
-const SPARE_BYTES: usize = 64 * 1024;
-
-/// How many bytes may stand for one that is expected: a number may be written with many digits.
-const SPREAD: usize = 16;
-
-/// The most bytes of a case's output that it is judged by.
-const JUDGED_BYTES: usize = 4 << 20;
-
 /// The most files that are told of, returned or not.
 const FILES: usize = 64;
 
@@ -116,10 +107,7 @@ impl Record {
     fn end_case(&mut self, end: CaseEnd) {
         let share = self.share();
         let Some((case, test)) = self.current().filter(|(case, _)| case.end.is_none()) else { return };
-        let verdict = judge(test, Shown { end: Some(&end), stdout: &case.stdout.bytes });
-        // What was dropped is more than could be right.
-        let is_too_much = case.stdout.dropped && test.expected_stdout.is_some();
-        case.verdict = if verdict == Verdict::Passed && is_too_much { Verdict::WrongOutput } else { verdict };
+        case.verdict = judge(test, Shown { end: Some(&end), stdout: &case.stdout.bytes });
         case.end = Some(end);
         case.stdout.cut(share);
     }
@@ -148,10 +136,9 @@ pub fn too_large(name: String) -> FileLeft {
     FileLeft { name, why: TOO_LARGE.into() }
 }
 
-/// The bytes of a case's output that decide whether it is right.
+/// The bytes of a case's output that decide whether it is right: one more is too much.
 fn judged_bytes(test: &TestCase) -> usize {
-    let expected = test.expected_stdout.as_ref().map_or(0, String::len);
-    expected.saturating_mul(SPREAD).saturating_add(SPARE_BYTES).min(JUDGED_BYTES)
+    test.output_bytes_max().map_or(0, |most| most + 1)
 }
 
 impl Stream {
@@ -184,7 +171,7 @@ impl CaseRecord {
 mod tests {
     use locus_core::{CaseEnd, Checker, Event, Outcome, RunResult, TestCase, Usage, Verdict};
 
-    use super::{JUDGED_BYTES, Record};
+    use super::Record;
 
     fn expecting(expected: &str) -> TestCase {
         TestCase { expected_stdout: Some(expected.into()), ..TestCase::default() }
@@ -246,7 +233,10 @@ mod tests {
         };
         assert_eq!(judged(&long, &long), Verdict::Passed);
         assert_eq!(judged("x", &format!("x{}", " ".repeat(1000))), Verdict::Passed);
-        assert_eq!(judged("x", &format!("x{}y", " ".repeat(JUDGED_BYTES))), Verdict::WrongOutput);
+        // The last byte that is held is one that no right output has.
+        let most = expecting("x").output_bytes_max().expect("it expects something");
+        assert_eq!(judged("x", &format!("x{}", " ".repeat(most - 1))), Verdict::Passed);
+        assert_eq!(judged("x", &format!("x{}", " ".repeat(most))), Verdict::WrongOutput);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::api::{Api, python, with};
 
 crate::table![
     each_checker_judges_as_it_says,
+    output_past_what_can_be_right_is_wrong,
     cases_that_fail_do_not_stop_the_others,
     cases_leave_nothing_to_each_other,
     each_case_has_limits_of_its_own,
@@ -56,6 +57,14 @@ async fn each_checker_judges_as_it_says(api: Api) {
     assert_eq!(run["tests"]["cases"][10]["name"], "anything");
     assert_eq!(run["tests"]["cases"][1]["stdout"], "1 2");
     assert!(run["error"].as_str().is_some_and(|error| error.contains("7 of 11")), "{run}");
+}
+
+async fn output_past_what_can_be_right_is_wrong(api: Api) {
+    let code = "print('x' + ' ' * int(input()), end='')";
+    // 16 bytes for the one that is expected, and 64 KiB.
+    let test = |spaces: usize| json!({"stdin": spaces.to_string(), "expectedStdout": "x"});
+    let run = judge(&api, code, json!([test(15 + (64 << 10)), test(16 + (64 << 10))])).await;
+    assert_eq!(verdicts(&run), ["Passed", "WrongOutput"]);
 }
 
 async fn cases_that_fail_do_not_stop_the_others(api: Api) {
