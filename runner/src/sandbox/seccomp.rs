@@ -26,6 +26,7 @@ mod number {
     pub const LISTMOUNT: i64 = 458;
     pub const SETXATTRAT: i64 = 463;
     pub const OPEN_TREE_ATTR: i64 = 467;
+    pub const FILE_SETATTR: i64 = 469;
 }
 
 /// Refused whatever the arguments.
@@ -82,6 +83,8 @@ const REFUSED: &[i64] = &[
     libc::SYS_lsetxattr,
     libc::SYS_fsetxattr,
     number::SETXATTRAT,
+    // The same marks as by ioctl, below.
+    number::FILE_SETATTR,
     libc::SYS_swapon,
     libc::SYS_swapoff,
     // The machine as a whole.
@@ -137,6 +140,11 @@ const UNCOUNTED: &[i64] = &[
     libc::SYS_landlock_create_ruleset,
     libc::SYS_seccomp,
 ];
+
+/// Requests of ioctl that set flags and numbers of an inode, as programs of 64 and of 32 bits ask for them: `FS_IOC_SETFLAGS`,
+/// `FS_IOC_SETVERSION`, `EXT4_IOC_SETVERSION` and `FS_IOC_FSSETXATTR`.
+const MARKS: [libc::c_ulong; 7] =
+    [0x4008_6602, 0x4004_6602, 0x4008_7602, 0x4004_7602, 0x4008_6604, 0x4004_6604, 0x401c_5820];
 
 /// The flags of clone that make namespaces. That of time is for unshare alone.
 const NAMESPACES: [i32; 7] = [
@@ -248,14 +256,11 @@ fn conditional() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
         // PRIO_PROCESS and IOPRIO_WHO_PROCESS, of oneself.
         either_not(libc::SYS_setpriority, 0, 0)?,
         either_not(libc::SYS_ioprio_set, 1, 0)?,
-        // Input for a terminal as if it had been typed; and marks on files and folders that outlive what is in them
-        // (FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR), by which a test case could leave a word for the next.
+        // Input for a terminal as if it had been typed; and marks on files and folders that outlive what is in them, by which
+        // a test case could leave a word for the next.
         (
             libc::SYS_ioctl,
-            [libc::TIOCSTI as libc::c_ulong, 0x541c, 0x4008_6602, 0x4004_6602, 0x401c_5820]
-                .map(ioctl)
-                .into_iter()
-                .collect::<io::Result<_>>()?,
+            [libc::TIOCSTI as libc::c_ulong, 0x541c].into_iter().chain(MARKS).map(ioctl).collect::<io::Result<_>>()?,
         ),
     ];
     // The plain personality, and the question which one it is.

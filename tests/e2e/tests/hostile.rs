@@ -106,10 +106,9 @@ fn spec(case: &Case) -> Value {
     };
     let limits = case.limits();
     let env = case.env().into_iter().map(|(name, value)| json!({"name": name, "value": value}));
-    json!({
+    let mut spec = json!({
         "language": "python",
         "files": files,
-        "stdin": case.stdin(),
         "args": case.args(),
         "env": env.collect::<Vec<_>>(),
         "limits": {
@@ -120,7 +119,16 @@ fn spec(case: &Case) -> Value {
             "processes": limits.processes,
             "fileBytes": limits.file_bytes,
         }
-    })
+    });
+    let inputs = case.cases();
+    if inputs.is_empty() {
+        spec["stdin"] = case.stdin().into();
+    } else {
+        let stdout = case.stdout(true).expect("a case says what it prints");
+        let test = |stdin| json!({"stdin": stdin, "expectedStdout": stdout, "checker": "exact"});
+        spec["tests"] = inputs.into_iter().map(test).collect();
+    }
+    spec
 }
 
 fn compiled(case: &Case) -> Vec<u8> {
@@ -150,6 +158,15 @@ fn judge(case: &Case, run: &CodeRun) -> Result<(), String> {
         head(status.stderr.as_deref().unwrap_or_default().as_bytes())
     );
     let outcome = case.outcome(true);
+    if !case.cases().is_empty() {
+        let tests = status.tests.as_ref().map_or(&[][..], |tests| tests.cases.as_slice());
+        let right = tests.len() == case.cases().len() && tests.iter().all(|test| test.verdict == "Passed");
+        return if right && status.outcome.as_deref() == Some(outcome.as_str()) {
+            Ok(())
+        } else {
+            Err(format!("not {outcome} in each case as expected but {told}, {tests:?}"))
+        };
+    }
     let right = status.outcome.as_deref() == Some(outcome.as_str())
         && case.stdout(true).is_none_or(|wanted| stdout == wanted.as_bytes())
         && case.signal().is_none_or(|signal| status.signal.as_deref() == Some(signal))

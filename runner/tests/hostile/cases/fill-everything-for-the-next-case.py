@@ -2,7 +2,6 @@
 # expect: Completed
 # cases: ["1", "2", "3"]
 # limits: fileBytes=134217728 timeoutSeconds=30 cpuSeconds=30
-# places: embedded
 
 import os
 

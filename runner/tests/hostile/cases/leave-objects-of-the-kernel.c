@@ -1,7 +1,6 @@
 // attack: Leaves its input in System V segments, queues and semaphores, in a POSIX queue and in an abstract socket, for the next case.
 // expect: Completed
 // cases: ["one", "two", "three"]
-// places: embedded
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,6 @@
 # attack: Leaves its input in every folder that it may write to, under odd names, modes, times and links, for the next case to find.
 # expect: Completed
 # cases: ["secret-one", "secret-two", "secret-three", "secret-four"]
-# places: embedded
 
 import os
 import stat
@@ -18,6 +17,15 @@ for folder, wanted in (("/work", ["main.py"]), ("/tmp", []), ("/dev/shm", [])):
         broken.append(f"{folder} has the mode or the times of another case")
     if state.st_nlink > 2:
         broken.append(f"{folder} has {state.st_nlink} links")
+
+
+def of_folder(change, *how, **more):
+    try:
+        change(*how, **more)
+    except PermissionError:
+        # In a pod it is another user's.
+        pass
+
 
 for folder in ("/work", "/tmp", "/dev/shm"):
     os.chdir(folder)
@@ -38,10 +46,10 @@ for folder in ("/work", "/tmp", "/dev/shm"):
     os.symlink(mine, "word")
     os.symlink("/dev/shm", "way")
     os.mkfifo("pipe")
-    os.chmod(folder, 0o511)
-    os.utime(folder, ns=(77, 77))
-os.chmod("/work", 0o700)
+    of_folder(os.chmod, folder, 0o511)
+    of_folder(os.utime, folder, ns=(77, 77))
+of_folder(os.chmod, "/work", 0o700)
 os.unlink("/work/main.py")
 open("/work/main.py", "w").write("print('BROKEN: the program was changed')")
-os.chmod("/work", 0o511)
+of_folder(os.chmod, "/work", 0o511)
 print("\n".join("BROKEN: " + what for what in broken) or "held")

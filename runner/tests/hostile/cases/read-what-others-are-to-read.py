@@ -1,7 +1,6 @@
 # attack: Looks for the input and the expected output of the other cases: in the runner, in its descriptors, in memory and in files.
 # expect: Completed
 # cases: ["word-of-the-first-case", "word-of-the-second-case"]
-# places: embedded
 
 import glob
 import os

@@ -1,7 +1,6 @@
 // attack: Replaces the compiled program, in place and by another file, by a link and by a folder, so that the next case runs something else.
 // expect: Completed
 // cases: ["a", "b", "c", "d", "e"]
-// places: embedded
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,7 +2,6 @@
 # expect: Completed
 # cases: ["one", "two", "three"]
 # limits: timeoutSeconds=20
-# places: embedded
 
 import os
 import signal
