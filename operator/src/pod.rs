@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 use locus_api::labels;
+use locus_core::cases::KEPT_BYTES_MAX;
 use locus_core::{Limits, Standby};
 
 use crate::config::Config;
@@ -54,6 +55,8 @@ pub struct PodRequest<'a> {
     pub image: &'a str,
     /// Limits that have room for all steps of the run.
     pub limits: Limits,
+    /// Whether a run with tests may come: for each of them its runner puts back the work folder, from its own memory.
+    pub with_tests: bool,
     /// The user id that is the pod's own.
     pub user: i64,
     /// The public keys that the runner accepts tokens of.
@@ -119,7 +122,7 @@ pub fn image(pod: &Pod) -> Option<&str> {
 #[must_use]
 pub fn template(image: &str, limits: Limits, public_keys: &str, standby: &Standby, config: &Config) -> String {
     let purpose = Purpose::Pool { pool: "", pod: "" };
-    let spec = spec(PodRequest { purpose, image, limits, user: 0, public_keys, standby }, config);
+    let spec = spec(PodRequest { purpose, image, limits, with_tests: true, user: 0, public_keys, standby }, config);
     let text = serde_json::to_vec(&spec).expect("a pod's spec serializes");
     short_digest(&text)
 }
@@ -181,7 +184,8 @@ fn container(request: PodRequest<'_>, config: &Config) -> Container {
     let standby = serde_json::to_string(request.standby).expect("names and numbers serialize");
     // The kubelet would put a variable of its own in place of $(NAME); $$ stands for $.
     let standby = standby.replace('$', "$$");
-    let memory = request.limits.memory_bytes + 2 * settings.tmp_bytes + RUNNER_BYTES;
+    let kept = if request.with_tests { settings.tmp_bytes.min(KEPT_BYTES_MAX) } else { 0 };
+    let memory = request.limits.memory_bytes + 2 * settings.tmp_bytes + kept + RUNNER_BYTES;
     let mount =
         |name: &str, path: &str| VolumeMount { name: name.into(), mount_path: path.into(), ..VolumeMount::default() };
     let mut env = vec![
@@ -272,16 +276,17 @@ mod tests {
     use crate::config::Config;
 
     fn pod(config: &Config) -> serde_json::Value {
-        build_for(Purpose::Run { uid: "u1", namespace: "team", name: "hello" }, config)
+        build_for(Purpose::Run { uid: "u1", namespace: "team", name: "hello" }, false, config)
     }
 
-    fn build_for(purpose: Purpose<'_>, config: &Config) -> serde_json::Value {
+    fn build_for(purpose: Purpose<'_>, with_tests: bool, config: &Config) -> serde_json::Value {
         let program = locus_languages::all()[0].program();
         let standby = Standby { program, limits: Limits::DEFAULT, network: Network::None };
         let request = PodRequest {
             purpose,
             image: "image:1",
             limits: Limits::DEFAULT,
+            with_tests,
             user: 100_007,
             public_keys: "key",
             standby: &standby,
@@ -316,6 +321,23 @@ mod tests {
             assert_eq!(volume["emptyDir"]["medium"], "Memory");
             assert_eq!(volume["emptyDir"]["sizeLimit"], (64 << 20).to_string());
         }
+    }
+
+    #[test]
+    fn a_pod_that_tests_may_come_to_has_memory_for_what_its_runner_keeps() {
+        let run = Purpose::Run { uid: "u1", namespace: "team", name: "hello" };
+        let memory = |config: &Config| {
+            let pod = build_for(run, true, config);
+            pod["spec"]["containers"][0]["resources"]["limits"]["memory"]
+                .as_str()
+                .and_then(|text| text.parse::<u64>().ok())
+        };
+        let mut config = Config::default();
+        assert_eq!(memory(&config), Some((256 + 3 * 64 + 32) << 20));
+        config.pod.tmp_bytes = 8 << 20;
+        assert_eq!(memory(&config), Some((256 + 3 * 8 + 32) << 20), "the folder holds no more");
+        config.pod.tmp_bytes = 256 << 20;
+        assert_eq!(memory(&config), Some((256 + 2 * 256 + 64 + 32) << 20), "the runner keeps no more");
     }
 
     #[test]
@@ -358,7 +380,7 @@ mod tests {
     #[test]
     fn a_pod_of_a_pool_names_no_run_and_tells_when_it_is_made_from_something_else() {
         let mut config = Config::default();
-        let pool = |config: &Config, pod| build_for(Purpose::Pool { pool: "python", pod }, config);
+        let pool = |config: &Config, pod| build_for(Purpose::Pool { pool: "python", pod }, true, config);
         let (one, other) = (pool(&config, "python-a"), pool(&config, "python-b"));
         let label = |pod: &serde_json::Value, name: &str| pod["metadata"]["labels"][name].clone();
         assert_eq!(label(&one, "locus.dev/pool"), "python");

@@ -245,6 +245,7 @@ async fn create(operator: &Operator, pool: &Pool, template: &Template<'_>) -> Re
         purpose: Purpose::Pool { pool: &pool_name, pod: &name },
         image: &template.image,
         limits: template.limits,
+        with_tests: true,
         user: operator.users.assign(&name, &operator.config.uids, &operator.pods),
         public_keys: &operator.keys.public_keys(),
         standby: &template.standby,

@@ -463,6 +463,7 @@ impl Operator {
                 },
                 image,
                 limits,
+                with_tests: run.spec.tests.as_ref().is_some_and(|tests| !tests.is_empty()),
                 user: self.users.assign(&name, &self.config.uids, &self.pods),
                 public_keys: &self.keys.public_keys(),
                 standby,

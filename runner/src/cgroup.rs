@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use locus_core::Limits;
+use locus_core::cases::KEPT_BYTES_MAX;
 
 use crate::sandbox::DISK_BYTES;
 
@@ -112,9 +113,10 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Sets the bounds of a run.
-    pub fn limit(&self, limits: &Limits) -> io::Result<()> {
-        let bytes = limits.memory_bytes.saturating_add(BESIDE_BYTES).to_string();
+    /// Sets the bounds of a run. For one with tests its runner keeps the work folder in its own memory.
+    pub fn limit(&self, limits: &Limits, with_tests: bool) -> io::Result<()> {
+        let kept = if with_tests { KEPT_BYTES_MAX } else { 0 };
+        let bytes = limits.memory_bytes.saturating_add(BESIDE_BYTES + kept).to_string();
         let (file, swap) = match self.version {
             Version::One => ("memory.limit_in_bytes", "memory.swappiness"),
             Version::Two => ("memory.max", "memory.swap.max"),

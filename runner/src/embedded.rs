@@ -141,7 +141,7 @@ impl Launcher {
     pub async fn launch(&self, assignment: Assignment) -> io::Result<EmbeddedRun> {
         let assignment = Assignment { network: self.stock.network, ..assignment };
         let (mut json, bounds) = (serde_json::to_vec(&assignment)?, assignment.bounds());
-        let interactive = assignment.interactive;
+        let (interactive, with_tests) = (assignment.interactive, !assignment.cases.is_empty());
         let standby = standby(assignment.program, self.stock.network);
         let refill = Refill { stock: self.stock.clone(), standby };
         let program = &refill.standby.program;
@@ -150,7 +150,7 @@ impl Launcher {
             None => prepare(self.stock.clone(), program.clone(), None).await.map_err(io::Error::other)??,
         };
         if let Some(cgroup) = &ready.cgroup {
-            cgroup.limit(&bounds)?;
+            cgroup.limit(&bounds, with_tests)?;
         }
         let canceller = Canceller::of(&ready.child)?;
         // The runner reads it to the end of the line; what follows is the program's input.

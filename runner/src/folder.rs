@@ -7,14 +7,13 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use locus_core::cases::KEPT_BYTES_MAX;
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, chmodat, fchmod, fstat,
     futimens, mkdirat, openat, readlinkat, renameat_with, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
-/// The most bytes, names among them, of a folder that is kept: what the writable folders of a run hold.
-pub const KEPT_MAX: u64 = crate::sandbox::DISK_BYTES;
 /// What an entry counts for beside its bytes.
 const ENTRY_BYTES: u64 = 256;
 /// How deep it may be.
@@ -55,7 +54,7 @@ enum What {
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
     /// It holds too much.
-    #[error("it holds more than {} MiB, or folders deeper than {DEPTH_MAX}", KEPT_MAX >> 20)]
+    #[error("it holds more than {} MiB, or folders deeper than {DEPTH_MAX}", KEPT_BYTES_MAX >> 20)]
     TooMuch,
     /// It can't be read.
     #[error(transparent)]
@@ -126,7 +125,7 @@ impl Folder {
     /// # Errors
     /// When that is too much, or can't be read.
     pub fn keep(&self) -> Result<Kept, KeepError> {
-        let mut kept = Kept { entries: Vec::new(), room: KEPT_MAX };
+        let mut kept = Kept { entries: Vec::new(), room: KEPT_BYTES_MAX };
         kept.add(self.fd(), &[], 0)?;
         Ok(kept)
     }
@@ -258,7 +257,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    use super::{Folder, KEPT_MAX, KeepError};
+    use super::{Folder, KEPT_BYTES_MAX, KeepError};
 
     /// All that is told of what stands in a folder, in the order of names.
     fn listing(folder: &Path) -> Vec<String> {
@@ -342,7 +341,7 @@ os.chmod('.', 0o500)
         let temporary = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(temporary.path()).expect("it is there");
         let file = fs::File::create(temporary.path().join("sparse")).expect("it is made");
-        file.set_len(KEPT_MAX + 1).expect("it is sparse");
+        file.set_len(KEPT_BYTES_MAX + 1).expect("it is sparse");
         assert!(matches!(folder.keep(), Err(KeepError::TooMuch)));
     }
 }
