@@ -182,7 +182,8 @@ pub fn request(bytes: &[u8]) -> Result<RunRequest, BodyError> {
     check_text(bytes)?;
     let request: RunRequest = parse(bytes)?;
     parse::<Objects>(bytes)?;
-    check_limits(&request.limits).map_err(BodyError::Limits)?;
+    check_limits("limits", &request.limits).map_err(BodyError::Limits)?;
+    check_limits("compileLimits", &request.compile_limits).map_err(BodyError::Limits)?;
     request.check_sizes().map_err(|error| BodyError::Limits(error.to_string()))?;
     Ok(request)
 }
@@ -190,9 +191,12 @@ pub fn request(bytes: &[u8]) -> Result<RunRequest, BodyError> {
 /// What is to be an object. A list of all its fields in their order would do as well for serde, but for nobody's good.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "it is only looked at whether it can be read")]
+#[serde(rename_all = "camelCase")]
 struct Objects {
     #[serde(default)]
     limits: Object,
+    #[serde(default)]
+    compile_limits: Object,
     #[serde(default)]
     files: Vec<Object>,
     #[serde(default)]
@@ -254,7 +258,7 @@ fn told(error: &serde_json::Error, path: &str, bytes: &[u8]) -> BodyError {
 }
 
 /// Refuses limits that no program could run within.
-fn check_limits(limits: &LimitsRequest) -> Result<(), String> {
+fn check_limits(field: &str, limits: &LimitsRequest) -> Result<(), String> {
     let zero = [
         ("timeoutSeconds", limits.timeout_seconds == Some(Seconds::ZERO)),
         ("cpuSeconds", limits.cpu_seconds == Some(Seconds::ZERO)),
@@ -263,7 +267,7 @@ fn check_limits(limits: &LimitsRequest) -> Result<(), String> {
         ("processes", limits.processes == Some(0)),
     ];
     match zero.into_iter().find(|(_, zero)| *zero) {
-        Some((name, _)) => Err(format!("limits.{name} must be more than 0; leave it out for the default")),
+        Some((name, _)) => Err(format!("{field}.{name} must be more than 0; leave it out for the default")),
         None => Ok(()),
     }
 }

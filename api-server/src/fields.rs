@@ -134,7 +134,7 @@ pub fn quoted(text: &str) -> Vec<String> {
 
 /// What is to stand at a path.
 fn form(path: &str) -> &'static str {
-    let mut place = without_numbers(path);
+    let mut place = general(path);
     loop {
         if let Some((_, form)) = FORMS.iter().find(|(known, _)| *known == place) {
             return form;
@@ -145,7 +145,7 @@ fn form(path: &str) -> &'static str {
 
 /// The place that was most likely meant by a name that none has at `parent`, where that is another one.
 fn elsewhere(name: &str, parent: &str) -> Option<String> {
-    let parent = without_numbers(parent);
+    let parent = general(parent);
     let word = WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&name.replace(['_', '-'], "")));
     let own = NAMES.iter().find(|(place, _)| *place == parent).map(|(_, names)| names);
     if let Some((_, meant)) = word.filter(|(_, meant)| own.is_some_and(|own| own.iter().any(|name| name == meant))) {
@@ -166,8 +166,10 @@ fn elsewhere(name: &str, parent: &str) -> Option<String> {
     (!places.is_empty()).then(|| places.join(" or "))
 }
 
-/// A path that means each item of a list.
-fn without_numbers(path: &str) -> String {
+/// A path that means each item of a list, and both kinds of limits.
+fn general(path: &str) -> String {
+    let path =
+        if path.starts_with("compileLimits") { path.replacen("compileLimits", "limits", 1) } else { path.to_owned() };
     let mut parts = path.split('[');
     let head = parts.next().unwrap_or_default().to_owned();
     parts.fold(head, |place, part| place + "[]" + part.split_once(']').map_or("", |(_, rest)| rest))
@@ -195,6 +197,7 @@ mod tests {
             ("", "an object"),
             ("?", "an object"),
             ("limits.memoryBytes", "a number of bytes"),
+            ("compileLimits.cpuSeconds", "a number of seconds"),
             ("args[17]", "a list of texts"),
             ("env", "{name, value}"),
             ("env[3].value", "{name, value}"),

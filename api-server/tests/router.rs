@@ -100,7 +100,8 @@ async fn a_platform_that_fails_is_an_error_of_the_server() {
 async fn the_whole_request_reaches_the_backend() {
     let (app, fake) = app(Ok(run(Outcome::Completed)));
     let body = json!({"language": "python", "files": [{"name": "a.py", "content": ""}], "stdin": "in", "args": ["a"],
-        "env": [{"name": "A", "value": "b"}], "compileArgs": ["-O"], "limits": {"timeoutSeconds": 3}});
+        "env": [{"name": "A", "value": "b"}], "compileArgs": ["-O"], "limits": {"timeoutSeconds": 3},
+        "compileLimits": {"timeoutSeconds": 2.5}});
     assert_eq!(execute(&app, &body.to_string()).await.0, StatusCode::OK);
     let order = fake.orders().pop().expect("it was asked");
     assert_eq!((order.client, order.once, order.keep_seconds), (None, None, 0));
@@ -127,6 +128,7 @@ async fn a_request_that_says_nothing_sensible_is_refused_with_the_reason() {
         (r#"{"language": "python", "code": "", "limits": {"timeoutSeconds": 0}}"#, "limits.timeoutSeconds"),
         (r#"{"language": "python", "code": "", "limits": {"timeoutSeconds": -1}}"#, "-1"),
         (r#"{"language": "python", "code": "", "limits": {"cpuSeconds": -0.5}}"#, "-0.5"),
+        (r#"{"language": "python", "code": "", "compileLimits": {"cpuSeconds": 0}}"#, "compileLimits.cpuSeconds"),
         (r#"{"language": "python", "code": ""} {}"#, "trailing characters"),
         ("\u{feff}{}", "byte order mark"),
         (

@@ -51,6 +51,8 @@ use crate::status::{CodeRunStatus, Phase};
          && has(self.compileArgs) == has(oldSelf.compileArgs) \
          && (!has(self.compileArgs) || self.compileArgs == oldSelf.compileArgs) \
          && has(self.limits) == has(oldSelf.limits) && (!has(self.limits) || self.limits == oldSelf.limits) \
+         && has(self.compileLimits) == has(oldSelf.compileLimits) \
+         && (!has(self.compileLimits) || self.compileLimits == oldSelf.compileLimits) \
          && has(self.interactive) == has(oldSelf.interactive) \
          && (!has(self.interactive) || self.interactive == oldSelf.interactive) \
          && has(self.outputFiles) == has(oldSelf.outputFiles) \
@@ -120,6 +122,11 @@ pub struct CodeRunSpec {
     /// maximum; status.limits shows the limits in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<RequestedLimits>,
+
+    /// Limits of the compile step, in languages that have one; in others they have no effect. What is absent, and what is
+    /// more than the language gives its compiler, is as the language has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_limits: Option<RequestedLimits>,
 
     /// Whether more standard input may be sent while the program runs, after what stdin holds. It is sent through the
     /// front door.

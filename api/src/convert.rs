@@ -23,7 +23,8 @@ impl From<&CodeRunSpec> for RunRequest {
             args: spec.args.clone().unwrap_or_default(),
             env: spec.env.iter().flatten().map(locus_core::EnvVar::from).collect(),
             compile_args: spec.compile_args.clone().unwrap_or_default(),
-            limits: spec.limits.as_ref().map(LimitsRequest::from).unwrap_or_default(),
+            limits: asked(spec.limits.as_ref()),
+            compile_limits: asked(spec.compile_limits.as_ref()),
             interactive: spec.interactive.unwrap_or_default(),
             output_files: spec.output_files.clone().unwrap_or_default(),
             tests: spec.tests.iter().flatten().map(TestCase::from).collect(),
@@ -45,6 +46,7 @@ impl From<RunRequest> for CodeRunSpec {
             env: some(request.env.into_iter().map(EnvVar::from).collect()),
             compile_args: some(request.compile_args),
             limits: some_limits(request.limits),
+            compile_limits: some_limits(request.compile_limits),
             interactive: Some(true).filter(|_| request.interactive),
             output_files: some(request.output_files),
             tests: some(request.tests.into_iter().map(Test::from).collect()),
@@ -59,7 +61,6 @@ impl LanguageSpec {
     /// matter of a cluster.
     #[must_use]
     pub fn language(&self, object: &str) -> locus_languages::Language {
-        let limits = |limits: &Option<RequestedLimits>| limits.as_ref().map(LimitsRequest::from).unwrap_or_default();
         let env = |env: &[EnvVar]| env.iter().map(locus_core::EnvVar::from).collect();
         locus_languages::Language {
             id: self.id.clone().unwrap_or_else(|| object.to_owned()),
@@ -73,8 +74,8 @@ impl LanguageSpec {
             env: env(self.env.as_deref().unwrap_or_default()),
             readable: self.readable.clone().unwrap_or_default(),
             probe: Vec::new(),
-            limits: limits(&self.limits),
-            compile_limits: limits(&self.compile_limits),
+            limits: asked(self.limits.as_ref()),
+            compile_limits: asked(self.compile_limits.as_ref()),
             prestart: self.prestart.as_ref().map(|prestart| Hold {
                 env: env(&prestart.env),
                 fixed_env: prestart.fixed_env.clone().unwrap_or_default(),
@@ -136,7 +137,11 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
 }
 
 fn some_limits(limits: LimitsRequest) -> Option<RequestedLimits> {
-    Some(limits).filter(|limits| *limits != LimitsRequest::default()).map(From::from)
+    Some(limits).filter(|limits| !limits.is_empty()).map(From::from)
+}
+
+fn asked(limits: Option<&RequestedLimits>) -> LimitsRequest {
+    limits.map(LimitsRequest::from).unwrap_or_default()
 }
 
 impl From<&File> for SourceFile {
@@ -339,6 +344,7 @@ mod tests {
                 timeout_seconds: Some(Seconds::from_millis(300)),
                 ..LimitsRequest::default()
             },
+            compile_limits: LimitsRequest { processes: Some(9), ..LimitsRequest::default() },
             ..RunRequest::default()
         };
         let spec = CodeRunSpec::from(request.clone());

@@ -119,6 +119,9 @@ pub struct RunFlags {
     /// The time that the program may take, such as 5s, 1.5s or 2m.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub timeout: Option<Seconds>,
+    /// The time that the compiler may take.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub compile_timeout: Option<Seconds>,
     /// The memory that it may take, such as 256Mi.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,

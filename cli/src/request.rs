@@ -60,6 +60,11 @@ pub async fn request(client: &Client, flags: &RunFlags) -> Result<RunRequest, Tr
         memory_bytes: flags.memory,
         ..LimitsRequest::default()
     };
+    let compile_limits = LimitsRequest {
+        timeout_seconds: flags.compile_timeout,
+        cpu_seconds: flags.compile_timeout,
+        ..LimitsRequest::default()
+    };
     Ok(RunRequest {
         language,
         code,
@@ -69,6 +74,7 @@ pub async fn request(client: &Client, flags: &RunFlags) -> Result<RunRequest, Tr
         env: flags.env.clone(),
         compile_args: flags.compile_arg.clone(),
         limits,
+        compile_limits,
         interactive: flags.interactive,
         output_files: flags.output.clone(),
         tests,

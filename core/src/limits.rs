@@ -48,6 +48,14 @@ pub struct LimitsRequest {
     pub file_bytes: Option<u64>,
 }
 
+impl LimitsRequest {
+    /// Whether it asks for nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Limits {
     /// What a run gets when nobody says otherwise.
     pub const DEFAULT: Self = Self {

@@ -62,6 +62,10 @@ pub struct RunRequest {
     /// Limits asked for; they are clamped.
     #[serde(default)]
     pub limits: LimitsRequest,
+    /// Limits asked for of the compile step; they are kept below the language's own. Where nothing is compiled they have no
+    /// effect.
+    #[serde(default, skip_serializing_if = "LimitsRequest::is_empty")]
+    pub compile_limits: LimitsRequest,
     /// Whether more standard input may be sent while the program runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interactive: bool,

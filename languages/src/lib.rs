@@ -45,7 +45,7 @@ pub struct Language {
     /// Defaults that differ from those of Locus.
     #[serde(default)]
     pub limits: LimitsRequest,
-    /// Limits of the compile step that differ from the defaults of Locus. A request does not change them.
+    /// Limits of the compile step that differ from the defaults of Locus. A request may ask for less and not for more.
     #[serde(default)]
     pub compile_limits: LimitsRequest,
     /// How it is started before its code is known, where it has a way.
@@ -193,7 +193,8 @@ impl Language {
     }
 
     /// Makes a request ready for a runner that runs `program`: checked, and with limits that are the request's own,
-    /// else the language's, else `default`, and never above `maximum`.
+    /// else the language's, else `default`, and never above `maximum`. Those of the compile step are never above the
+    /// language's own.
     ///
     /// # Errors
     /// The first thing that is wrong with the request.
@@ -206,7 +207,10 @@ impl Language {
         maximum: Limits,
     ) -> Result<Assignment, InvalidRequest> {
         let files = request.sources(&self.file_name)?;
-        let compile_limits = self.compile.as_ref().map(|_| Limits::clamp(self.compile_limits, default, maximum));
+        let compile_limits = self.compile.as_ref().map(|_| {
+            let own = Limits::clamp(self.compile_limits, default, maximum);
+            Limits::clamp(request.compile_limits, own, own)
+        });
         let default = self.default_limits(default, maximum);
         let cases = request.case_inputs();
         Ok(Assignment {
@@ -382,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_does_not_change_what_the_compiler_gets() {
+    fn the_limits_of_a_run_are_not_those_of_its_compiler_which_may_be_lowered_alone() {
         let python = super::find(super::all(), "python").expect("it is known");
         let limits = LimitsRequest {
             memory_bytes: Some(1),
@@ -390,15 +394,25 @@ mod tests {
             ..LimitsRequest::default()
         };
         let small = RunRequest { code: Some(String::new()), limits, ..RunRequest::default() };
-        let assign = |language: &super::Language| {
+        let assign = |language: &super::Language, request: &RunRequest| {
             let (default, maximum) = (Limits::DEFAULT, Limits::MAXIMUM);
-            language.assignment("u".into(), language.program(), small.clone(), default, maximum).expect("it is right")
+            language.assignment("u".into(), language.program(), request.clone(), default, maximum).expect("it is right")
         };
-        assert_eq!(assign(python).compile_limits, None);
+        assert_eq!(assign(python, &small).compile_limits, None);
         let compile_limits = LimitsRequest { timeout_seconds: Some(Seconds::whole(60)), ..LimitsRequest::default() };
         let compiled = super::Language { compile: Some(vec!["cc".into()]), compile_limits, ..python.clone() };
-        let assignment = assign(&compiled);
+        let assignment = assign(&compiled, &small);
         assert_eq!((assignment.limits.memory_bytes, assignment.limits.timeout_seconds), (1, Seconds::whole(1)));
-        assert_eq!(assignment.compile_limits, Some(Limits { timeout_seconds: Seconds::whole(60), ..Limits::DEFAULT }));
+        let own = Limits { timeout_seconds: Seconds::whole(60), ..Limits::DEFAULT };
+        assert_eq!(assignment.compile_limits, Some(own));
+        let compile_limits = LimitsRequest {
+            timeout_seconds: Some(Seconds::from_millis(1500)),
+            memory_bytes: Some(u64::MAX),
+            ..LimitsRequest::default()
+        };
+        let asked = RunRequest { compile_limits, ..small.clone() };
+        assert_eq!(assign(python, &asked).compile_limits, None, "there is nothing to compile");
+        let lowered = Limits { timeout_seconds: Seconds::from_millis(1500), ..own };
+        assert_eq!(assign(&compiled, &asked).compile_limits, Some(lowered));
     }
 }

@@ -189,6 +189,7 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         "env": [{"name": "A", "value": "b"}],
         "compileArgs": ["-O2"],
         "limits": {"timeoutSeconds": 5.5, "memory": "64Mi"},
+        "compileLimits": {"timeoutSeconds": 5},
         "interactive": true,
         "outputFiles": ["a"],
         "ttlSecondsAfterFinished": 600
@@ -219,6 +220,7 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         ("full", json!({"limits": {"timeoutSeconds": null}})),
         ("full", json!({"limits": {"cpuSeconds": 5}})),
         ("full", json!({"limits": {"memory": "65Mi"}})),
+        ("full", json!({"compileLimits": {"timeoutSeconds": 5.001}})),
         ("full", json!({"ttlSecondsAfterFinished": 601})),
         ("full", json!({"ttlSecondsAfterFinished": 0})),
         ("full", json!({"stdin": "out", "cancelRequested": true})),
@@ -231,9 +233,17 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         ("tests", json!({"tests": [{"expectedStdout": "1"}, {}]})),
         ("bare", json!({"tests": [{"expectedStdout": "1"}]})),
     ];
-    for field in
-        ["stdin", "args", "env", "compileArgs", "limits", "ttlSecondsAfterFinished", "interactive", "outputFiles"]
-    {
+    for field in [
+        "stdin",
+        "args",
+        "env",
+        "compileArgs",
+        "limits",
+        "compileLimits",
+        "ttlSecondsAfterFinished",
+        "interactive",
+        "outputFiles",
+    ] {
         changes.push(("full", json!({field: null})));
         changes.push(("bare", json!({field: full[field]})));
     }
