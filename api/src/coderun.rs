@@ -53,6 +53,8 @@ use crate::status::{CodeRunStatus, Phase};
          && has(self.limits) == has(oldSelf.limits) && (!has(self.limits) || self.limits == oldSelf.limits) \
          && has(self.compileLimits) == has(oldSelf.compileLimits) \
          && (!has(self.compileLimits) || self.compileLimits == oldSelf.compileLimits) \
+         && has(self.stderrToStdout) == has(oldSelf.stderrToStdout) \
+         && (!has(self.stderrToStdout) || self.stderrToStdout == oldSelf.stderrToStdout) \
          && has(self.interactive) == has(oldSelf.interactive) \
          && (!has(self.interactive) || self.interactive == oldSelf.interactive) \
          && has(self.outputFiles) == has(oldSelf.outputFiles) \
@@ -127,6 +129,11 @@ pub struct CodeRunSpec {
     /// more than the language gives its compiler, is as the language has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile_limits: Option<RequestedLimits>,
+
+    /// Whether the program's standard error is its standard output: one stream, in the order in which it was written, and
+    /// status.stderr is empty. What the compiler writes stays apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_to_stdout: Option<bool>,
 
     /// Whether more standard input may be sent while the program runs, after what stdin holds. It is sent through the
     /// front door.

@@ -25,6 +25,7 @@ impl From<&CodeRunSpec> for RunRequest {
             compile_args: spec.compile_args.clone().unwrap_or_default(),
             limits: asked(spec.limits.as_ref()),
             compile_limits: asked(spec.compile_limits.as_ref()),
+            stderr_to_stdout: spec.stderr_to_stdout.unwrap_or_default(),
             interactive: spec.interactive.unwrap_or_default(),
             output_files: spec.output_files.clone().unwrap_or_default(),
             tests: spec.tests.iter().flatten().map(TestCase::from).collect(),
@@ -47,6 +48,7 @@ impl From<RunRequest> for CodeRunSpec {
             compile_args: some(request.compile_args),
             limits: some_limits(request.limits),
             compile_limits: some_limits(request.compile_limits),
+            stderr_to_stdout: Some(true).filter(|_| request.stderr_to_stdout),
             interactive: Some(true).filter(|_| request.interactive),
             output_files: some(request.output_files),
             tests: some(request.tests.into_iter().map(Test::from).collect()),
@@ -317,7 +319,12 @@ mod tests {
         let checkers = [Checker::Exact, Checker::Trimmed, Checker::Tokens];
         let others = checkers.map(|checker| TestCase { checker, ..TestCase::default() });
         let judged = RunRequest { tests: [vec![full], others.to_vec()].concat(), ..RunRequest::default() };
-        let talking = RunRequest { interactive: true, output_files: vec!["*.png".into()], ..RunRequest::default() };
+        let talking = RunRequest {
+            interactive: true,
+            stderr_to_stdout: true,
+            output_files: vec!["*.png".into()],
+            ..RunRequest::default()
+        };
         for request in [judged, talking] {
             let spec = serde_json::to_value(CodeRunSpec::from(request.clone())).expect("it serializes");
             let spec: CodeRunSpec = serde_json::from_value(spec).expect("it reads");

@@ -75,6 +75,7 @@ pub async fn request(client: &Client, flags: &RunFlags) -> Result<RunRequest, Tr
         compile_args: flags.compile_arg.clone(),
         limits,
         compile_limits,
+        stderr_to_stdout: false,
         interactive: flags.interactive,
         output_files: flags.output.clone(),
         tests,

@@ -31,6 +31,9 @@ pub struct Assignment {
     /// What the program may reach.
     #[serde(default)]
     pub network: Network,
+    /// Whether the program's standard error is its standard output.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stderr_to_stdout: bool,
     /// Whether more standard input may come while the program runs.
     #[serde(default)]
     pub interactive: bool,
@@ -219,6 +222,7 @@ mod tests {
             limits,
             compile_limits: None,
             network: Network::None,
+            stderr_to_stdout: false,
             interactive: false,
             output_files: Vec::new(),
             cases: Vec::new(),

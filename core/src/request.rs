@@ -66,6 +66,10 @@ pub struct RunRequest {
     /// effect.
     #[serde(default, skip_serializing_if = "LimitsRequest::is_empty")]
     pub compile_limits: LimitsRequest,
+    /// Whether the program's standard error is its standard output: one stream, in the order in which it was written. Then
+    /// `stderr` is empty. What the compiler writes stays apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stderr_to_stdout: bool,
     /// Whether more standard input may be sent while the program runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interactive: bool,

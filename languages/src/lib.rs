@@ -224,6 +224,7 @@ impl Language {
             limits: Limits::clamp(request.limits, default, maximum),
             compile_limits,
             network: Network::default(),
+            stderr_to_stdout: request.stderr_to_stdout,
             interactive: request.interactive,
             output_files: request.output_files,
             cases,

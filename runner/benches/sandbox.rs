@@ -109,6 +109,7 @@ mod bench {
             limits: Limits::DEFAULT,
             compile_limits: None,
             network: Network::None,
+            stderr_to_stdout: false,
             interactive: false,
             output_files: Vec::new(),
             cases: Vec::new(),

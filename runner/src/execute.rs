@@ -18,7 +18,7 @@ use crate::output::Stream;
 use crate::prestart::Prestarted;
 use crate::sandbox::{Confines, SHARED_MEMORY, Setting, TMP, View, WORK};
 use crate::signals::Cancel;
-use crate::spawn::PATH;
+use crate::spawn::{PATH, Stderr};
 use crate::step::{Ended, Feed, Room, Step, StepError};
 use crate::verdict;
 use crate::workdir::WorkDir;
@@ -142,14 +142,24 @@ fn attempt(
     let env = |limits| environment(program, &assignment.env, limits, &dir);
     let (path, run_env) = (&path(program), env(limits));
     let (folder, room) = (dir.path(), Room::of(limits));
-    let step = Step { argv: &[], path, env: &run_env, folder, stdin: &[], limits, room, confines, gauge, cancel };
+    let stderr = if assignment.stderr_to_stdout { Stderr::Stdout } else { Stderr::Apart };
+    let step =
+        Step { argv: &[], path, env: &run_env, folder, stdin: &[], limits, stderr, room, confines, gauge, cancel };
     let mut compile = None;
     if let Some(compiler) = &program.compile {
         let argv = argv(compiler, &assignment.compile_args);
         let limits = assignment.compile_limits.as_ref().unwrap_or(limits);
         let (result, told) = {
             let (env, confines, room) = (env(limits), confine(limits)?, Room::of(limits));
-            compile_with(Step { argv: &argv, env: &env, limits, room, confines: &confines, ..step })?
+            compile_with(Step {
+                argv: &argv,
+                env: &env,
+                limits,
+                stderr: Stderr::Apart,
+                room,
+                confines: &confines,
+                ..step
+            })?
         };
         if !result.outcome.is_success() {
             return Ok(RunResult { compile: Some(told), exit_code: None, signal: None, ..result });

@@ -21,7 +21,7 @@ use crate::family::Family;
 use crate::memory::Gauge;
 use crate::sandbox::Confines;
 use crate::signals::Cancel;
-use crate::spawn;
+use crate::spawn::{self, Stderr};
 use crate::workdir::WorkDir;
 
 /// How long an interpreter may take to be ready, or to take its run, before a plain start is tried.
@@ -63,7 +63,7 @@ impl Prestarted {
         let env = execute::environment(program, &prestart.env, &standby.limits, &dir);
         let (own, control) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let path = execute::path(program);
-        let child = spawn::spawn(&argv, &path, &env, dir.path(), &confines, Some(control.as_fd()))?;
+        let child = spawn::spawn(&argv, &path, &env, dir.path(), &confines, Stderr::Apart, Some(control.as_fd()))?;
         Ok(Some(Self { standby: standby.clone(), argv, child: Some(child), waiting: Waiting(Arc::new(own)) }))
     }
 
@@ -150,6 +150,8 @@ fn suits(standby: &Standby, assignment: &Assignment) -> bool {
     assignment.program == standby.program
         && assignment.network == standby.network
         && assignment.program.compile.is_none()
+        // It has its pipes already, and each may be written to from the start.
+        && !assignment.stderr_to_stdout
         && assignment.files.first().is_some_and(|main| main.name == prestart.main)
         // Interpreters look for settings of their user at their start, which is before the run's files are there.
         && !assignment.files.iter().any(|file| file.name.starts_with('.'))
@@ -222,6 +224,7 @@ mod tests {
             limits: Limits { memory_bytes: 1 << 20, ..Limits::DEFAULT },
             compile_limits: None,
             network: Network::None,
+            stderr_to_stdout: false,
             interactive: false,
             output_files: Vec::new(),
             cases: Vec::new(),
@@ -241,10 +244,11 @@ mod tests {
     fn a_run_suits_that_comes_after_all_that_the_interpreter_has_seen() {
         let (standby, assignment) = python();
         assert!(suits(&standby, &assignment));
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 12] = [
             ("another program", |run| run.program.run[0] = "/usr/bin/python3".into()),
             ("a compiler", |run| run.program.compile = Some(vec!["cc".into()])),
             ("another network", |run| run.network = Network::Egress),
+            ("one stream for two", |run| run.stderr_to_stdout = true),
             ("another main file", |run| run.files[0].name = "other.py".into()),
             ("no file", |run| run.files.clear()),
             ("settings of the user", |run| run.files.push(file(".local/x"))),

@@ -19,6 +19,15 @@ pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// it opens have the numbers of a process without one, and small enough for the table that every process has.
 const CONTROL: i32 = 63;
 
+/// What a process writes standard error to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stderr {
+    /// A pipe of its own.
+    Apart,
+    /// The pipe of standard output, so that what comes out of it is in the order in which it was written.
+    Stdout,
+}
+
 /// Starts a process with pipes for stdin, stdout and stderr, in a session of its own. It is looked up on `path`; `control`
 /// is one more descriptor that it gets.
 pub fn spawn(
@@ -27,19 +36,24 @@ pub fn spawn(
     env: &[(String, String)],
     folder: &Path,
     confines: &Arc<Confines>,
+    stderr: Stderr,
     control: Option<BorrowedFd<'_>>,
 ) -> io::Result<Child> {
     let (program, rest) = argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(find(program, path)?);
     command.arg0(program);
     command.args(rest).env_clear().envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    // What is left is this process's own until the child sets itself up.
+    if stderr == Stderr::Apart {
+        command.stderr(Stdio::piped());
+    }
     let confines = confines.clone();
     let control = control.map(|control| control.as_raw_fd());
     // SAFETY: `set_up` makes raw system calls only; it takes no lock and allocates nothing.
     #[allow(unsafe_code)]
     unsafe {
-        command.pre_exec(move || set_up(&confines, control));
+        command.pre_exec(move || set_up(&confines, stderr, control));
     }
     command.spawn()
 }
@@ -53,8 +67,11 @@ fn find(program: &str, path: &str) -> io::Result<PathBuf> {
 }
 
 /// Runs in the child after fork, where other threads' locks may be held for ever.
-fn set_up(confines: &Confines, control: Option<RawFd>) -> io::Result<()> {
+fn set_up(confines: &Confines, stderr: Stderr, control: Option<RawFd>) -> io::Result<()> {
     rustix::process::setsid()?;
+    if stderr == Stderr::Stdout {
+        rustix::stdio::dup2_stderr(rustix::stdio::stdout())?;
+    }
     reset_signals();
     // Last resort for a runner that is killed before it can clean up.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;

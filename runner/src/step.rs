@@ -18,7 +18,7 @@ use crate::output::{Cutter, Stream};
 use crate::prestart::Prestarted;
 use crate::sandbox::Confines;
 use crate::signals::Cancel;
-use crate::spawn;
+use crate::spawn::{self, Stderr};
 
 /// The most bytes of an output event.
 const CHUNK: usize = 32 * 1024;
@@ -42,6 +42,8 @@ pub struct Step<'a> {
     pub stdin: &'a [u8],
     /// Its limits.
     pub limits: &'a Limits,
+    /// What it writes standard error to.
+    pub stderr: Stderr,
     /// What of `limits` each of its streams may hold.
     pub room: Room,
     /// What bounds it beside the supervision.
@@ -218,7 +220,7 @@ impl Step<'_> {
 
     fn start(&self) -> Result<(Begin, Child), StepError> {
         let begin = self.begin(Duration::ZERO);
-        let child = spawn::spawn(self.argv, self.path, self.env, self.folder, self.confines, None)
+        let child = spawn::spawn(self.argv, self.path, self.env, self.folder, self.confines, self.stderr, None)
             .map_err(|source| StepError::Start { program: self.argv.first().cloned().unwrap_or_default(), source })?;
         Ok((begin, child))
     }
@@ -358,10 +360,10 @@ struct Pipes<'a> {
 
 impl<'a> Pipes<'a> {
     fn of(child: &mut Child, step: &Step<'a>, feed: Option<Feed>) -> io::Result<Self> {
-        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the process has no pipes"));
         };
+        let stderr = child.stderr.take();
         ioctl_fionbio(&stdin, true)?;
         let mut input = Cow::from(step.stdin);
         let feed = feed.map(|Feed { begun, more }| {
@@ -376,8 +378,8 @@ impl<'a> Pipes<'a> {
             input,
             written: 0,
             feed,
-            stdout: Outlet::new(Stream::Stdout, stdout.into(), step.room.stdout)?,
-            stderr: Outlet::new(Stream::Stderr, stderr.into(), step.room.stderr)?,
+            stdout: Outlet::new(Stream::Stdout, Some(stdout.into()), step.room.stdout)?,
+            stderr: Outlet::new(Stream::Stderr, stderr.map(Into::into), step.room.stderr)?,
         })
     }
 
@@ -457,9 +459,10 @@ struct Outlet {
 }
 
 impl Outlet {
-    fn new(stream: Stream, pipe: OwnedFd, limit: u64) -> io::Result<Self> {
-        ioctl_fionbio(&pipe, true)?;
-        Ok(Self { stream, pipe: Some(pipe), cutter: Cutter::new(limit), buffer: vec![0; CHUNK].into() })
+    /// Without a pipe nothing ever comes.
+    fn new(stream: Stream, pipe: Option<OwnedFd>, limit: u64) -> io::Result<Self> {
+        pipe.as_ref().map(|pipe| ioctl_fionbio(pipe, true)).transpose()?;
+        Ok(Self { stream, pipe, cutter: Cutter::new(limit), buffer: vec![0; CHUNK].into() })
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

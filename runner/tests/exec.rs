@@ -528,6 +528,31 @@ fn in_place(isolation: Isolation, code: &str) -> Assignment {
 }
 
 #[test]
+fn one_stream_for_both_holds_what_was_written_in_its_order() {
+    let code = "
+import os
+for number in range(500): os.write(1 + number % 2, b'%d ' % number)
+";
+    let whole: String = (0..500_u32).map(|number| number.to_string() + " ").collect();
+    let merged = Assignment { stderr_to_stdout: true, ..python(code) };
+    let run = exec(&merged).completed();
+    assert_eq!((run.out(), run.err()), (whole.clone(), String::new()));
+    let judged = Cases::of(Isolation::Namespaces, &with_cases(merged, &["", ""]));
+    assert_eq!(judged.outs(), [whole.clone(), whole]);
+    assert!(judged.cases.iter().all(|case| case.stderr.is_empty()));
+    let endless = Assignment {
+        stderr_to_stdout: true,
+        ..with_limits("import os\nwhile True: os.write(2, b'x' * 100)", |limits| limits.output_bytes = 1000)
+    };
+    let run = exec(&endless);
+    assert_eq!(
+        (run.result.error.as_str(), run.stdout.len()),
+        ("the program was stopped after 1000 bytes of stdout (output limit)", 1000)
+    );
+    assert!(run.result.stdout_truncated && !run.result.stderr_truncated);
+}
+
+#[test]
 fn each_case_has_its_own_input_arguments_limits_and_end() {
     let code = "
 import sys

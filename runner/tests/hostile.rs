@@ -253,6 +253,7 @@ mod checks {
             limits: case.limits(),
             compile_limits: None,
             network: Network::None,
+            stderr_to_stdout: false,
             interactive: false,
             output_files: Vec::new(),
             cases: case.cases().into_iter().map(|stdin| CaseInput { stdin, args: Vec::new() }).collect(),

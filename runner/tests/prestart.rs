@@ -149,6 +149,7 @@ mod checks {
                 limits: self.standby.limits,
                 compile_limits: None,
                 network: Network::None,
+                stderr_to_stdout: false,
                 interactive: false,
                 output_files: Vec::new(),
                 cases: Vec::new(),

@@ -43,6 +43,7 @@ pub fn python(code: &str) -> Assignment {
         limits: Limits { timeout_seconds: Seconds::whole(20), ..Limits::DEFAULT },
         compile_limits: None,
         network: Network::None,
+        stderr_to_stdout: false,
         interactive: false,
         output_files: Vec::new(),
         cases: Vec::new(),

@@ -9,6 +9,7 @@ use crate::api::{Api, python, with};
 crate::table![
     output_is_what_the_program_wrote_to_the_byte,
     output_that_is_no_text_stands_in_base64,
+    standard_error_is_standard_output_where_that_is_asked_for,
     each_way_to_end_has_its_outcome,
     output_past_its_limit_is_cut_between_two_characters_and_marked,
     twenty_programs_at_once_do_not_mix,
@@ -28,6 +29,16 @@ async fn output_that_is_no_text_stands_in_base64(api: Api) {
     assert_eq!(bytes, (0..=255).collect::<Vec<u8>>());
     assert!(run.get("stdout").is_none() && run.get("stderrBase64").is_none(), "{run}");
     assert_eq!(run["stderr"], "text");
+}
+
+async fn standard_error_is_standard_output_where_that_is_asked_for(api: Api) {
+    let code = "import os\nfor number in range(100): os.write(1 + number % 2, b'%d ' % number)";
+    let whole: String = (0..100_u32).map(|number| number.to_string() + " ").collect();
+    let merged = with(python(code), json!({"stderrToStdout": true}));
+    let run = api.run(&merged).await;
+    assert_eq!((&run["stdout"], &run["stderr"]), (&json!(whole), &json!("")), "{run}");
+    let run = api.run(&with(merged, json!({"tests": [{"expectedStdout": whole}, {"expectedStdout": whole}]}))).await;
+    assert_eq!((&run["outcome"], &run["tests"]["passed"]), (&json!("Completed"), &json!(2)), "{run}");
 }
 
 async fn each_way_to_end_has_its_outcome(api: Api) {

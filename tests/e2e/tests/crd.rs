@@ -190,6 +190,7 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         "compileArgs": ["-O2"],
         "limits": {"timeoutSeconds": 5.5, "memory": "64Mi"},
         "compileLimits": {"timeoutSeconds": 5},
+        "stderrToStdout": true,
         "interactive": true,
         "outputFiles": ["a"],
         "ttlSecondsAfterFinished": 600
@@ -225,6 +226,7 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         ("full", json!({"ttlSecondsAfterFinished": 0})),
         ("full", json!({"stdin": "out", "cancelRequested": true})),
         ("full", json!({"interactive": false})),
+        ("full", json!({"stderrToStdout": false})),
         ("full", json!({"outputFiles": ["b"]})),
         ("full", json!({"outputFiles": []})),
         ("tests", json!({"tests": null})),
@@ -240,6 +242,7 @@ async fn no_field_of_a_spec_can_be_added_changed_or_removed() {
         "compileArgs",
         "limits",
         "compileLimits",
+        "stderrToStdout",
         "ttlSecondsAfterFinished",
         "interactive",
         "outputFiles",
