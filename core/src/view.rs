@@ -115,6 +115,12 @@ impl Phase {
             Self::Failed => "Failed",
         }
     }
+
+    /// Whether a run that is so far has ended.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
 }
 
 /// A word that stands for no phase. The message names those that do.
@@ -234,7 +240,7 @@ impl Run {
     /// Whether it has ended.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Succeeded | Phase::Failed)
+        self.phase.is_over()
     }
 
     /// The run without what a program may make large: what lists and the last event of a stream hold.

@@ -4,7 +4,7 @@
 //! returns 4 MiB at most, and the order of it all by [`TURNS_MAX`]. Marks (cases and files) come from the runner alone,
 //! which tells no more of them than two a case and one a file.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use locus_core::{Event, RunResult};
 use tokio::sync::watch;
@@ -108,7 +108,7 @@ impl Journal {
     #[must_use]
     pub fn reader(self: &Arc<Self>) -> Reader {
         let (changed, none) = (self.changed.subscribe(), Lengths::default());
-        Reader { journal: self.clone(), changed, started: false, read: none, turn: 0, used: none, ended: false }
+        Reader { journal: Arc::downgrade(self), changed, started: false, read: none, turn: 0, used: none, ended: false }
     }
 
     /// A panic elsewhere leaves plain data behind, which is still good.
@@ -167,10 +167,11 @@ impl Lengths {
     }
 }
 
-/// One reader's place in a journal.
+/// One reader's place in a journal. It holds nothing of it: when whoever keeps the journal has let it go, there is nothing
+/// more to read.
 #[derive(Debug)]
 pub struct Reader {
-    journal: Arc<Journal>,
+    journal: Weak<Journal>,
     changed: watch::Receiver<()>,
     started: bool,
     /// How much of each stream has been read.
@@ -182,10 +183,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The next event; `None` after the last one.
+    /// The next event; `None` after the last one, or when the journal is gone.
     pub async fn next(&mut self) -> Option<Event> {
         while !self.ended {
-            if let Some(event) = self.ready() {
+            // Not held while it waits.
+            if let Some(event) = self.ready(&*self.journal.upgrade()?) {
                 self.ended = matches!(event, Event::Finished { .. });
                 return Some(event);
             }
@@ -194,8 +196,7 @@ impl Reader {
         None
     }
 
-    fn ready(&mut self) -> Option<Event> {
-        let journal = self.journal.clone();
+    fn ready(&mut self, journal: &Journal) -> Option<Event> {
         let held = journal.lock();
         if held.started && !self.started {
             self.started = true;
@@ -285,6 +286,18 @@ mod tests {
         tokio::task::yield_now().await;
         journal.push(Event::Started);
         assert_eq!(waiting.await.expect("no panic"), Some(Event::Started));
+    }
+
+    #[tokio::test]
+    async fn a_reader_holds_nothing_and_ends_with_its_journal() {
+        let journal = Journal::new();
+        journal.push(out("a"));
+        let (mut early, mut late) = (journal.reader(), journal.reader());
+        assert_eq!(early.next().await, Some(out("a")));
+        let waiting = tokio::spawn(async move { early.next().await });
+        tokio::task::yield_now().await;
+        drop(journal);
+        assert_eq!((waiting.await.expect("no panic"), late.next().await), (None, None));
     }
 
     #[tokio::test]
