@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 use crate::backend::BackendError;
 use crate::compat::Dialect;
 
+/// No answer of the API is the same a moment later, and none is anybody else's: nobody in between may keep one.
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// The answer of `POST /execute`, whatever happens: these three keys and no other.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Output {
@@ -121,5 +124,6 @@ pub async fn name_requests(request: Request, next: Next) -> Response {
             told.headers_mut().insert(name, value.clone());
         }
     }
+    told.headers_mut().entry(header::CACHE_CONTROL).or_insert(NO_STORE);
     told
 }

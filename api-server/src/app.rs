@@ -15,8 +15,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{Problem, name_requests};
+use crate::answer::{NO_STORE, Problem, name_requests};
 use crate::backend::Backend;
+use crate::body::BODIES_BYTES_MAX;
 use crate::callback::Callbacks;
 use crate::clients::{Clients, admit};
 use crate::events::LAST_EVENT_ID;
@@ -24,6 +25,9 @@ use crate::metrics::Metrics;
 use crate::page::Frames;
 use crate::pages::Pages;
 use crate::runs::IDEMPOTENCY_KEY;
+use crate::sending::ANSWERS_BYTES_MAX;
+use crate::serve::Beyond;
+use crate::shares::Room;
 use crate::{compat, events, execute, openapi, ops, page, runs, stdin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -43,6 +47,10 @@ pub struct App {
     pub clients: Arc<Clients>,
     /// What tells clients that their runs have ended, where they ask for it.
     pub callbacks: Option<Arc<Callbacks>>,
+    /// Room for bodies that are being read.
+    pub bodies: Arc<Room>,
+    /// Room for answers that have not gone out.
+    pub answers: Arc<Room>,
     draining: Arc<AtomicBool>,
     pages: Pages,
 }
@@ -56,6 +64,8 @@ impl App {
             metrics: Arc::default(),
             clients: Arc::default(),
             callbacks: None,
+            bodies: Room::new(BODIES_BYTES_MAX),
+            answers: Room::new(ANSWERS_BYTES_MAX),
             draining: Arc::default(),
             pages: Pages::default(),
         }
@@ -104,12 +114,14 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
     let (routes, document) = documented(&app).split_for_parts();
     // The last layer is the first one that a request meets.
     routes
+        .merge(compat::piston::routes(&app))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NO_STORE))
         .merge(openapi::routes(openapi::finished(document)))
         .merge(page::routes(frames))
-        .merge(compat::piston::routes(&app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_pages))
+        .layer(middleware::from_fn(refuse_beyond_number))
         .layer(middleware::from_fn(name_requests))
         .layer(middleware::from_fn_with_state(app.clone(), observe))
         .layer(cors)
@@ -164,6 +176,15 @@ async fn refuse_other_pages(State(app): State<App>, request: Request, next: Next
         Ok(()) => next.run(request).await,
         Err(error) => Problem::new(StatusCode::FORBIDDEN, "ForeignOrigin", error.to_string()).into_response(),
     }
+}
+
+/// Answers who asks how the server is, and nobody else, on a connection beyond the number of them.
+async fn refuse_beyond_number(request: Request, next: Next) -> Response {
+    if request.extensions().get::<Beyond>().is_none() || ops::PATHS.contains(&request.uri().path()) {
+        return next.run(request).await;
+    }
+    let message = "too many connections are open, or too many of yours: try again in a second";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Crowded", message).with(header::RETRY_AFTER, 1).into_response()
 }
 
 /// Counts requests and logs their ends: the route, never the path as it was typed, and nothing of the body.

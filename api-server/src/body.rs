@@ -1,26 +1,29 @@
 //! Reading what a client sends as JSON, and telling what is wrong with it where it is wrong.
 
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
 use http_body_util::BodyExt as _;
 use locus_core::{LimitsRequest, RunRequest, Seconds};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::Problem;
 use crate::fields::{self, EXAMPLE, cut};
+use crate::rate::Asker;
+use crate::shares::Room;
 
 /// The most bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// How long a client may take to send a body: one that never ends must not hold a connection for ever.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The bytes of all bodies that are being read: clients that send slowly must not fill the memory by their number.
-const READING_BYTES_MAX: usize = 64 << 20;
-static READING: Semaphore = Semaphore::const_new(READING_BYTES_MAX);
+pub const BODIES_BYTES_MAX: usize = 64 << 20;
 /// How much more than it may send a client may send for nothing, in times of that.
 const DISCARDED_TIMES_MAX: usize = 8;
 
@@ -127,32 +130,50 @@ pub fn check_encoding(headers: &HeaderMap) -> Result<(), BodyError> {
 /// # Errors
 /// When it is too large, too slow, broken off, or one too many.
 pub async fn bytes(body: Body, most: usize) -> Result<Bytes, BodyError> {
-    bytes_within(body, most, BODY_TIMEOUT, &READING).await
+    bytes_within(body, most, BODY_TIMEOUT).await
 }
 
-async fn bytes_within(
-    mut body: Body,
-    most: usize,
-    time: Duration,
-    reading: &'static Semaphore,
-) -> Result<Bytes, BodyError> {
-    let mut held: Option<SemaphorePermit<'_>> = None;
+/// A body that counts for a client with what has come of it, until it is dropped: who reads it drops it with its last
+/// byte.
+pub fn counted(body: Body, room: &Arc<Room>, asker: &Asker) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    // Nobody keeps more of a body than this.
+    let (mut held, mut left) = (room.enter(Some(asker)), BODY_BYTES_MAX);
+    Body::from_stream(body.into_data_stream().map(move |data| {
+        let data = data?;
+        let more = data.len().min(left);
+        left -= more;
+        if held.grow(more) { Ok(data) } else { Err(axum::Error::new(NoRoom)) }
+    }))
+}
+
+/// Why a body ends that is counted.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no room for more of the body")]
+struct NoRoom;
+
+fn broken(error: &axum::Error) -> BodyError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<NoRoom>() {
+            return BodyError::Crowded;
+        }
+        cause = error.source();
+    }
+    BodyError::BrokeOff
+}
+
+async fn bytes_within(mut body: Body, most: usize, time: Duration) -> Result<Bytes, BodyError> {
     let read = async {
         let mut bytes = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| BodyError::BrokeOff)?;
+            let frame = frame.map_err(|error| broken(&error))?;
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > most {
-                held = None;
                 discard(&mut body, most * DISCARDED_TIMES_MAX).await;
                 return Err(BodyError::TooLarge(most));
-            }
-            // What was not refused just now is far below the largest number.
-            let more = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            let permit = reading.try_acquire_many(more).map_err(|_| BodyError::Crowded)?;
-            match &mut held {
-                Some(held) => held.merge(permit),
-                None => held = Some(permit),
             }
             bytes.extend_from_slice(&data);
         }
@@ -279,11 +300,13 @@ mod tests {
     use axum::body::Body;
     use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
     use bytes::Bytes;
+    use http_body_util::BodyExt as _;
     use proptest::prelude::{any, prop_assert, proptest};
     use proptest::sample::Index;
-    use tokio::sync::Semaphore;
 
-    use super::{BODY_BYTES_MAX, BodyError, bytes, bytes_within, check_encoding, request};
+    use super::{BODY_BYTES_MAX, BodyError, bytes, bytes_within, check_encoding, counted, request};
+    use crate::rate::Asker;
+    use crate::shares::Room;
 
     fn error(json: &str) -> BodyError {
         request(json.as_bytes()).expect_err(json)
@@ -465,26 +488,38 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_breaks_off_or_never_ends_is_given_up() {
-        static READING: Semaphore = Semaphore::const_new(100);
+        let room = Room::new(100);
         let chunks = |chunks: Vec<Result<Bytes, std::io::Error>>| futures::stream::iter(chunks);
         let broken = chunks(vec![Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("reset"))]);
         let time = Duration::from_millis(20);
-        let read = |body| bytes_within(body, 9, time, &READING);
+        let read = |body| bytes_within(counted(body, &room, &Asker::Other), 9, time);
         assert_eq!(read(Body::from_stream(broken)).await, Err(BodyError::BrokeOff));
         let endless = futures::StreamExt::chain(chunks(vec![Ok(Bytes::from_static(b"{"))]), futures::stream::pending());
         assert_eq!(read(Body::from_stream(endless)).await, Err(BodyError::TooSlow));
-        assert_eq!(READING.available_permits(), 100);
+        assert!(room.take(None, 100).is_some(), "nothing of them is held");
     }
 
     #[tokio::test]
     async fn bodies_beyond_the_memory_for_them_are_sent_away() {
-        static READING: Semaphore = Semaphore::const_new(100);
-        let half = READING.try_acquire_many(50).expect("it is free");
-        let read = || bytes_within(Body::from(vec![b' '; 60]), 60, Duration::from_secs(9), &READING);
+        let room = Room::new(100);
+        let half = room.take(None, 50).expect("it is free");
+        let read = || bytes(counted(Body::from(vec![b' '; 60]), &room, &Asker::Other), 60);
         let refusal = read().await.expect_err("there is no room");
         assert_eq!((refusal.status(), refusal.reason()), (StatusCode::SERVICE_UNAVAILABLE, "Crowded"));
         drop(half);
         assert!(read().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_counts_for_what_may_be_kept_of_it() {
+        let room = Room::new(2 * BODY_BYTES_MAX);
+        let endless = || counted(Body::from(vec![b' '; 4 * BODY_BYTES_MAX]), &room, &Asker::Other);
+        assert_eq!(bytes(endless(), BODY_BYTES_MAX).await, Err(BodyError::TooLarge(BODY_BYTES_MAX)));
+        let mut body = endless();
+        body.frame().await.expect("a frame").expect("there is room");
+        assert!(room.take(None, BODY_BYTES_MAX + 1).is_none());
+        drop(body);
+        assert!(room.take(None, 2 * BODY_BYTES_MAX).is_some());
     }
 
     const VALID: &str = r#"{"language": "python", "files": [{"name": "ä.py", "content": "print(1)"}], "args": ["\u00e9"],

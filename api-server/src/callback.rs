@@ -24,12 +24,15 @@ use hyper_util::rt::TokioExecutor;
 use ipnet::IpNet;
 use locus_core::Run;
 use rustls::{ClientConfig, RootCertStore};
+use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use tower::Service;
 use url::{Host, Url};
 
 use crate::address::may_be_called;
 use crate::metrics::Metrics;
+use crate::sending;
+use crate::shares::{Held, Room};
 
 /// The waits before the first attempt and the further ones.
 const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
@@ -38,11 +41,62 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Attempts at one time: a receiver that takes its time keeps only so many others waiting.
 const AT_ONE_TIME: usize = 32;
-/// Callbacks that wait or are under way: what they would tell is held in memory.
+/// Callbacks that wait or are under way, and the bytes that they are to tell.
 const PENDING_MAX: usize = 1000;
+const PENDING_BYTES_MAX: usize = 32 << 20;
+/// The most bytes that a callback tells.
+pub const NOTICE_BYTES_MAX: usize = 256 << 10;
 
 /// A function that tells a URL of a run, and whether that went well.
-pub type Hook = Arc<dyn Fn(String, Run) -> BoxFuture<'static, bool> + Send + Sync>;
+pub type Hook = Arc<dyn Fn(String, Notice) -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// What is told of a run, written once for all attempts.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// The run's id.
+    pub id: String,
+    /// All of the run, where that is not too large.
+    pub whole: Option<Bytes>,
+    /// The run without what its program may make large, which says so.
+    pub brief: Bytes,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Brief {
+    #[serde(flatten)]
+    run: Run,
+    output_left_out: bool,
+}
+
+impl Notice {
+    /// All of a run, if that is not too large.
+    #[must_use]
+    pub fn of(mut run: Run) -> Self {
+        // JSON is never smaller than its texts, and what is too large is not even written.
+        let is_small = sending::texts(&mut run).map(|text| text.len()).sum::<usize>() <= NOTICE_BYTES_MAX;
+        let whole = is_small.then(|| written(&run)).filter(|json| json.len() <= NOTICE_BYTES_MAX);
+        Self { whole, ..Self::brief(&run) }
+    }
+
+    /// A run whose output is too large to be told.
+    #[must_use]
+    pub fn brief(run: &Run) -> Self {
+        let brief = written(&Brief { run: run.summary(), output_left_out: true });
+        Self { id: run.id.clone(), whole: None, brief }
+    }
+
+    /// As much of it as there is room for.
+    fn within(self, room: &Arc<Room>) -> Option<(Bytes, Held)> {
+        let mut forms = self.whole.into_iter().chain([self.brief]);
+        forms.find_map(|form| room.take(None, form.len()).map(|held| (form, held)))
+    }
+}
+
+/// The JSON of a value that has one.
+fn written(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
 
 /// Why a URL is not called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +119,7 @@ pub struct Callbacks {
     pauses: &'static [Duration],
     turns: Semaphore,
     pending: watch::Sender<usize>,
+    room: Arc<Room>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -96,7 +151,8 @@ impl Callbacks {
         // A connection is never kept: the next callback checks where it goes for itself.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         let (turns, pending) = (Semaphore::new(AT_ONE_TIME), watch::Sender::new(0));
-        Self { client, allowed, pauses: &PAUSES, turns, pending, metrics }
+        let room = Room::new(PENDING_BYTES_MAX);
+        Self { client, allowed, pauses: &PAUSES, turns, pending, room, metrics }
     }
 
     /// Says at once what would be refused at the end of the run, as far as the URL alone shows it.
@@ -110,16 +166,21 @@ impl Callbacks {
     /// This, as a function.
     #[must_use]
     pub fn hook(self: Arc<Self>) -> Hook {
-        Arc::new(move |url, run| self.deliver(url, run).boxed())
+        Arc::new(move |url, notice| self.deliver(url, notice).boxed())
     }
 
     /// Tells a URL of a run, several times if need be, and says whether it was told. It is pending from now on.
-    pub fn deliver(self: &Arc<Self>, url: String, run: Run) -> impl Future<Output = bool> + Send + 'static {
+    pub fn deliver(self: &Arc<Self>, url: String, notice: Notice) -> impl Future<Output = bool> + Send + 'static {
         let (callbacks, pending) = (self.clone(), Pending::one_more(&self.pending));
+        let id = notice.id.clone();
+        let form = if pending.number > PENDING_MAX { None } else { notice.within(&self.room) };
         async move {
-            let told =
-                if pending.number > PENDING_MAX { Err(Failure::Crowded) } else { callbacks.attempts(&url, &run).await };
-            callbacks.count(&url, &run, &told);
+            let _pending = pending;
+            let told = match form {
+                Some((body, _held)) => callbacks.attempts(&url, &id, &body).await,
+                None => Err(Failure::Crowded),
+            };
+            callbacks.count(&url, &id, &told);
             told.is_ok()
         }
     }
@@ -130,7 +191,7 @@ impl Callbacks {
         let _ = self.pending.subscribe().wait_for(|pending| *pending == 0).await;
     }
 
-    fn count(&self, url: &str, run: &Run, told: &Result<(), Failure>) {
+    fn count(&self, url: &str, id: &str, told: &Result<(), Failure>) {
         self.metrics.callback(match told {
             Ok(()) => "delivered",
             Err(Failure::Refused(_)) => "refused",
@@ -139,19 +200,19 @@ impl Callbacks {
         // Where a path or a query leads is the client's own affair, and perhaps its secret.
         let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
         match told {
-            Ok(()) => tracing::debug!(run.id = run.id, callback.host = host, "callback delivered"),
-            Err(error) => tracing::warn!(run.id = run.id, callback.host = host, "callback not delivered: {error}"),
+            Ok(()) => tracing::debug!(run.id = id, callback.host = host, "callback delivered"),
+            Err(error) => tracing::warn!(run.id = id, callback.host = host, "callback not delivered: {error}"),
         }
     }
 
-    async fn attempts(&self, url: &str, run: &Run) -> Result<(), Failure> {
+    async fn attempts(&self, url: &str, id: &str, body: &Bytes) -> Result<(), Failure> {
         let uri = checked(url, &self.allowed)?;
         let mut failure = Failure::Crowded;
         for pause in self.pauses {
             tokio::time::sleep(*pause).await;
             // Never closed.
             let _turn = self.turns.acquire().await;
-            match tokio::time::timeout(ATTEMPT_TIMEOUT, self.attempt(uri.clone(), run)).await {
+            match tokio::time::timeout(ATTEMPT_TIMEOUT, self.attempt(uri.clone(), id, body.clone())).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) if !error.may_pass() => return Err(error),
                 Ok(Err(error)) => failure = error,
@@ -161,15 +222,14 @@ impl Callbacks {
         Err(failure)
     }
 
-    async fn attempt(&self, uri: Uri, run: &Run) -> Result<(), Failure> {
-        let body = serde_json::to_vec(run).map_err(|error| Failure::Broken(error.to_string()))?;
-        let mut request = Request::new(Full::new(body.into()));
+    async fn attempt(&self, uri: Uri, id: &str, body: Bytes) -> Result<(), Failure> {
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("locus/", env!("CARGO_PKG_VERSION"))));
-        if let Ok(id) = HeaderValue::from_str(&run.id) {
+        if let Ok(id) = HeaderValue::from_str(id) {
             headers.insert("locus-run-id", id);
         }
         // The body of the answer is left where it is.
@@ -316,8 +376,9 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    use super::{Callbacks, Refused, checked, only_public};
+    use super::{Callbacks, NOTICE_BYTES_MAX, Notice, Refused, checked, only_public};
     use crate::metrics::Metrics;
+    use crate::shares::Room;
 
     #[test]
     fn a_url_that_leads_to_this_servers_neighbours_is_refused_however_it_is_spelled() {
@@ -392,8 +453,35 @@ mod tests {
         Arc::new(Callbacks { pauses: &[Duration::ZERO; 3], ..Callbacks::new(allowed, Arc::<Metrics>::default()) })
     }
 
-    fn run() -> Run {
-        Run { id: "r1".into(), stdout: Some("4\n".into()), ..Run::default() }
+    fn run() -> Notice {
+        Notice::of(Run { id: "r1".into(), stdout: Some("4\n".into()), ..Run::default() })
+    }
+
+    #[test]
+    fn a_run_that_is_large_is_told_without_its_output() {
+        let of = |stdout: &str| Notice::of(Run { id: "r1".into(), stdout: Some(stdout.into()), ..Run::default() });
+        let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).expect("JSON");
+        let small = of("4\n");
+        let whole = json(&small.whole.expect("it is small"));
+        assert_eq!((&whole["stdout"], whole.get("outputLeftOut")), (&"4\n".into(), None));
+        // As text and as JSON.
+        for large in ["x".repeat(NOTICE_BYTES_MAX + 1), "\0".repeat(NOTICE_BYTES_MAX / 6 + 1)] {
+            let large = of(&large);
+            let brief = json(&large.brief);
+            assert!(large.whole.is_none());
+            assert_eq!((&brief["id"], &brief["outputLeftOut"]), (&"r1".into(), &true.into()));
+            assert_eq!(brief.get("stdout"), None);
+        }
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_told_in_brief_and_then_not_at_all() {
+        let notice = || Notice { id: String::new(), whole: Some(vec![b' '; 80].into()), brief: vec![b' '; 15].into() };
+        let room = Room::new(100);
+        let held: Vec<_> = std::iter::repeat_with(|| notice().within(&room)).map_while(|form| form).collect();
+        assert_eq!(held.iter().map(|(form, _)| form.len()).collect::<Vec<_>>(), [80, 15]);
+        drop(held);
+        assert!(notice().within(&room).is_some());
     }
 
     /// Answers each connection with the next of some texts, and gives what was sent.

@@ -15,6 +15,7 @@ use crate::body::check_encoding;
 use crate::compat::Dialect;
 use crate::keys::{Key, Keys, Running};
 use crate::rate::{self, Asker, Rate, TooOften};
+use crate::{body, sending};
 
 /// What the server knows of its clients.
 #[derive(Debug)]
@@ -48,15 +49,21 @@ impl Clients {
         key.run().map(Some).ok_or(BackendError::TooManyRuns { most: key.concurrent_runs.map_or(u32::MAX, Into::into) })
     }
 
-    fn admit(&self, dialect: Dialect, peer: Option<SocketAddr>, headers: &HeaderMap) -> Result<Client, Problem> {
+    fn admit(
+        &self,
+        dialect: Dialect,
+        peer: Option<SocketAddr>,
+        headers: &HeaderMap,
+    ) -> Result<(Client, Asker), Problem> {
         let Some(keys) = &self.keys else {
-            self.rate.ask(&self.rate.asker(peer, headers)).map_err(too_often)?;
-            return Ok(None);
+            let asker = self.rate.asker(peer, headers);
+            self.rate.ask(&asker).map_err(too_often)?;
+            return Ok((None, asker));
         };
         match dialect.key(headers).map(|key| keys.find(key)) {
             Some(Some(key)) => {
                 self.ask(&key).map_err(too_often)?;
-                Ok(Some(key.name.clone()))
+                Ok((Some(key.name.clone()), Asker::Key(key.name.clone())))
             }
             refused => {
                 // Whoever guesses has a rate as well.
@@ -74,18 +81,21 @@ impl Clients {
     }
 }
 
-/// Lets those through that may ask now, and tells the handlers who they are.
+/// Lets those through that may ask now, and tells the handlers who they are. What they send and what they are sent counts
+/// for them.
 pub async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     let dialect = Dialect::of(request.method(), request.uri().path());
     let admitted = app.clients.admit(dialect, peer, request.headers());
-    match admitted.and_then(|client| check_encoding(request.headers()).map(|()| client).map_err(Problem::from)) {
-        Ok(client) => {
+    let answer = match admitted.and_then(|who| check_encoding(request.headers()).map(|()| who).map_err(Problem::from)) {
+        Ok((client, asker)) => {
             request.extensions_mut().insert::<Client>(client);
-            next.run(request).await
+            let request = request.map(|body| body::counted(body, &app.bodies, &asker));
+            sending::counted(next.run(request).await, &app.answers, &asker)
         }
-        Err(problem) => problem.into_response(),
-    }
+        Err(problem) => Err(problem),
+    };
+    answer.unwrap_or_else(Problem::into_response)
 }
 
 fn unauthorized(has_key: bool) -> Problem {

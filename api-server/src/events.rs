@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::answer::Problem;
+use crate::answer::{NO_STORE, Problem};
 use crate::app::App;
 use crate::backend::Client;
 use crate::openapi::{ServerSentEvent, WatchRefusals};
@@ -23,6 +23,7 @@ use crate::stream::{Data, Position, Teller};
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies that collect an answer before they pass it on are told not to.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const NO: HeaderValue = HeaderValue::from_static("no");
 /// How often something is sent when nothing happens, so that nobody in between takes the connection for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a client that comes back waits to hear whether it has missed anything.
@@ -79,8 +80,7 @@ pub async fn events(
     if from.marks > 0 && matches!(rest.await, Ok(None)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let headers = [(header::CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
-    Ok((headers, sse(events)).into_response())
+    Ok(([(header::CACHE_CONTROL, NO_STORE), (X_ACCEL_BUFFERING, NO)], sse(events)).into_response())
 }
 
 fn sse(events: impl Stream<Item = (Position, Data)> + Send + 'static) -> impl IntoResponse {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::{Extension, Json};
 use locus_core::{Outcome, Run, RunRequest, view};
 
 use crate::answer::{Output, Problem};
@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::backend::{Client, Order};
 use crate::body;
 use crate::openapi::ExecuteRefusals;
+use crate::sending::Texts;
 use crate::taking::{CancelOnDrop, take};
 
 /// How long a client is kept waiting: both steps of a run at their largest limits, and ten minutes for its turn.
@@ -86,11 +87,14 @@ fn answer(run: Run) -> Response {
         _ => StatusCode::OK,
     };
     // A compiler that refuses a program has the word.
-    let (stdout, stderr) = match (run.outcome, run.compile) {
+    let (mut stdout, mut stderr) = match (run.outcome, run.compile) {
         (Some(Outcome::CompileFailed), Some(compile)) => (compile.stdout, compile.stderr),
         _ => (text(run.stdout, run.stdout_base64), text(run.stderr, run.stderr_base64)),
     };
-    (status, Json(Output { stdout, stderr, error: run.error })).into_response()
+    let mut texts = Texts::default();
+    texts.put(&mut stdout);
+    texts.put(&mut stderr);
+    (status, texts.answer(&Output { stdout, stderr, error: run.error })).into_response()
 }
 
 /// Output as text; only what is no UTF-8 is replaced.

@@ -62,13 +62,15 @@ pub struct Flags {
     /// its own.
     #[arg(long, env = "LOCUS_RATE_LIMIT", value_name = "REQUESTS", default_value_t = 0, value_parser = whole::<u32>)]
     pub rate_limit: u32,
-    /// Networks of proxies whose header X-Forwarded-For says where a request comes from; may be given several times.
+    /// Networks of proxies whose header X-Forwarded-For says where a request comes from; may be given several times. Their
+    /// connections are many clients', and only all connections together bound them.
     #[arg(long, env = "LOCUS_TRUST_FORWARDED", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
     pub trust_forwarded: Vec<IpNet>,
     /// Networks that callbacks of runs may be sent to beside public addresses; may be given several times.
     #[arg(long, env = "LOCUS_CALLBACK_ALLOW", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
     pub callback_allow: Vec<IpNet>,
-    /// Connections at one time; further ones wait for another one to end.
+    /// Connections at one time; an address has three quarters of them at most, and less with each other one that has many.
+    /// On further ones /healthz, /readyz and /metrics are answered, and all else is answered 503.
     #[arg(long, env = "LOCUS_MAX_CONNECTIONS", default_value_t = NonZeroU32::new(512).expect("it is not 0"),
         value_parser = at_least_one::<NonZeroU32>)]
     pub max_connections: NonZeroU32,

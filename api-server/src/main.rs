@@ -19,7 +19,7 @@ use locus_api_server::flags::{BackendKind, Command, Flags};
 use locus_api_server::gate::Gate;
 use locus_api_server::keys::{Keys, generate};
 use locus_api_server::rate::Rate;
-use locus_api_server::serve::serve as answer;
+use locus_api_server::serve::{Connections, serve as answer};
 use locus_runner::embedded::Launcher;
 use locus_runner::toolchain::Survey;
 use tokio::net::TcpListener;
@@ -138,8 +138,9 @@ async fn serve(
     [interrupt, terminate]: &mut [tokio::signal::unix::Signal; 2],
 ) -> anyhow::Result<()> {
     let (close, closing) = tokio::sync::oneshot::channel::<()>();
-    let most = flags.max_connections.get();
-    let mut served = tokio::spawn(answer(listener, router(app.clone(), flags.origins()), most, closing.map(drop)));
+    let connections = Connections { most: flags.max_connections.get(), proxies: flags.trust_forwarded.clone() };
+    let router = router(app.clone(), flags.origins());
+    let mut served = tokio::spawn(answer(listener, router, connections, closing.map(drop)));
     tokio::select! {
         result = &mut served => return Ok(result?),
         _ = interrupt.recv() => {}

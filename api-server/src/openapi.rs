@@ -108,16 +108,16 @@ type Refusal = (u16, &'static str, &'static str);
 
 const OPEN: [Refusal; 1] =
     [(403, "ForeignOrigin", "other web pages may not run programs on this machine: allow one with --cors-origin")];
-const ANY: [Refusal; 2] = [
+const ANY: [Refusal; 3] = [
     (401, "Unauthorized", "this server asks for an API key: send the header Authorization: Bearer <key>"),
     (429, "RateLimited", "you ask too often: try again in 2 s"),
+    (503, "Crowded", "too many connections are open, or too many of yours: try again in a second"),
 ];
-const BODY: [Refusal; 5] = [
+const BODY: [Refusal; 4] = [
     (400, "BodyIncomplete", "the request's body broke off"),
     (408, "BodyTimeout", "the request's body took too long to arrive"),
     (413, "BodyTooLarge", "the request is larger than 1048576 bytes"),
     (415, "UnsupportedEncoding", "bodies are read as they come: send this one without Content-Encoding: gzip"),
-    (503, "Crowded", "too many large requests arrive at the same time: try again in a second"),
 ];
 const TAKING: [Refusal; 9] = [
     (400, "InvalidJson", "the request is not valid JSON: expected value at line 2 column 15"),

@@ -14,6 +14,8 @@ use crate::app::App;
 use crate::backend::LanguageInfo;
 use crate::openapi::{AnyRefusals, OpenRefusals};
 
+/// Where it is asked how the server is, which is answered however many others ask for anything else.
+pub const PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The languages that a request may name.

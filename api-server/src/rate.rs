@@ -16,7 +16,7 @@ const CLIENTS_MAX: usize = 50_000;
 /// How often those are forgotten that have not asked for a while.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// A client, as far as its rate goes.
+/// A client, as far as its rate and its share of what there is go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Asker {
     /// One with an API key, by the key's name.
@@ -27,6 +27,20 @@ pub enum Asker {
     V6([u16; 4]),
     /// One whose address is not known, or one too many to be told apart.
     Other,
+}
+
+impl Asker {
+    /// Who is at an address.
+    #[must_use]
+    pub fn at(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
 }
 
 /// The rate of each client.
@@ -73,14 +87,7 @@ impl Rate {
     /// Who asks, by the address that the request comes from or, where that is a trusted proxy's, by its word.
     #[must_use]
     pub fn asker(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Asker {
-        let Some(peer) = peer else { return Asker::Other };
-        match self.origin(peer.ip().to_canonical(), headers) {
-            IpAddr::V4(address) => Asker::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Asker::V6([a, b, c, d])
-            }
-        }
+        peer.map_or(Asker::Other, |peer| Asker::at(self.origin(peer.ip().to_canonical(), headers)))
     }
 
     /// The last address in the chain of proxies that nobody trusted has written: those before it are the client's own

@@ -24,6 +24,7 @@ use crate::keys::Running;
 use crate::metrics::RunTimer;
 use crate::openapi::{CreateRefusals, ListRefusals, RunRefusals};
 use crate::query::{Parameters, Path, WaitQuery};
+use crate::sending;
 use crate::taking::{CancelOnDrop, take};
 
 /// The path of runs.
@@ -127,10 +128,10 @@ pub async fn get(
     Extension(client): Extension<Client>,
     Path(id): Path<String>,
     Parameters(query): Parameters<WaitQuery>,
-) -> Result<Json<Run>, Problem> {
+) -> Result<Response, Problem> {
     match waited(&app, &client, &id, query.wait).await? {
-        Some(run) => Ok(Json(run)),
-        None => Ok(Json(app.backend.get(&client, &id).await?)),
+        Some(run) => Ok(sending::run(run)),
+        None => Ok(sending::run(app.backend.get(&client, &id).await?)),
     }
 }
 
@@ -271,7 +272,7 @@ fn phase<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D:
 /// A run in an answer: 202 as long as it goes on.
 fn told(run: Run) -> Response {
     let status = if run.is_over() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    (status, Json(run)).into_response()
+    (status, sending::run(run)).into_response()
 }
 
 /// The end of a run, if it comes in time.

@@ -1,4 +1,4 @@
-//! Connections: how many, how long one may be silent, and what becomes of those whose other end is gone.
+//! Connections: how many and of whom, how long one may be silent, and what becomes of those whose other end is gone.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,11 +13,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
+
+use crate::rate::Asker;
+use crate::shares::{Held, Room};
 
 /// How long a client may take for the head of a request, or be idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -27,20 +31,39 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 #[cfg(target_os = "linux")]
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Places beyond the number of connections: for who asks how the server is, and to tell the others that it is full.
+const SPARE: usize = 16;
+/// How long a client may take for the head of a request there.
+const SPARE_HEAD_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How many connections there may be.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    /// All of them; one address may have three quarters of these, and less the more the others have.
+    pub most: u32,
+    /// Networks of proxies: what comes from there is many clients', and can't be told apart.
+    pub proxies: Vec<IpNet>,
+}
+
+/// A mark of requests on a connection beyond the number of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Beyond;
+
 /// Answers until it is to stop taking connections, and then those who have asked already.
 ///
-/// A connection beyond `most` waits until another one ends: those that ask for nothing do soon.
-pub async fn serve(listener: TcpListener, router: Router, most: u32, stop: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(most as usize));
-    let stopping = watch::Sender::new(false);
+/// On a connection beyond their number one request is answered, by what the router has for those that bear [`Beyond`]. When
+/// as many of these are open as may, further ones wait.
+pub async fn serve(listener: TcpListener, router: Router, connections: Connections, stop: impl Future<Output = ()>) {
+    let (places, spare) = (Room::new(connections.most as usize), Room::new(SPARE));
+    let (turns, stopping) = (Arc::new(Semaphore::new(SPARE)), watch::Sender::new(false));
     let accept = async || {
-        // Never closed, so there will be a place.
-        let place = places.clone().acquire_owned().await.ok();
-        (place, listener.accept().await)
+        // Never closed, so there will be one.
+        let turn = turns.clone().acquire_owned().await.ok();
+        (turn, listener.accept().await)
     };
     let mut stop = pin!(stop);
     loop {
-        let (place, accepted) = tokio::select! {
+        let (turn, accepted) = tokio::select! {
             accepted = accept() => accepted,
             () = &mut stop => break,
         };
@@ -49,22 +72,40 @@ pub async fn serve(listener: TcpListener, router: Router, most: u32, stop: impl 
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        let address = peer.ip().to_canonical();
+        let is_proxy = connections.proxies.iter().any(|network| network.contains(&address));
+        let asker = (!is_proxy).then(|| Asker::at(address));
+        let (held, beyond) = match places.take(asker.as_ref(), 1) {
+            Some(held) => (held, None),
+            // Who has its share of those as well is not worth an answer.
+            None => match spare.take(asker.as_ref(), 1) {
+                Some(held) => (held, turn),
+                None => continue,
+            },
+        };
         set_up(&stream);
-        tokio::spawn(answer(Placed { stream, _place: place }, peer, router.clone(), stopping.subscribe()));
+        let place = Place { _held: held, beyond, stopping: stopping.subscribe() };
+        tokio::spawn(answer(Placed { stream, place }, peer, router.clone()));
     }
     drop(listener);
     stopping.send_replace(true);
-    let _all = places.acquire_many(most).await;
+    // As long as one is open, it listens for that.
+    stopping.closed().await;
 }
 
-async fn answer(stream: Placed, peer: SocketAddr, router: Router, mut stopping: watch::Receiver<bool>) {
+async fn answer(stream: Placed, peer: SocketAddr, router: Router) {
+    let (is_beyond, mut stopping) = (stream.place.beyond.is_some(), stream.place.stopping.clone());
     let router = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
+        if is_beyond {
+            request.extensions_mut().insert(Beyond);
+        }
         request
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(if is_beyond { SPARE_HEAD_TIMEOUT } else { HEAD_TIMEOUT })
+        .keep_alive(!is_beyond)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
@@ -94,7 +135,15 @@ fn set_up(stream: &TcpStream) {
 /// A connection with its place among all of them, which it has for as long as it is open, as a WebSocket too.
 struct Placed {
     stream: TcpStream,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Place,
+}
+
+/// A place among all connections, or one beyond their number.
+struct Place {
+    _held: Held,
+    beyond: Option<OwnedSemaphorePermit>,
+    /// Whether the server is to stop.
+    stopping: watch::Receiver<bool>,
 }
 
 impl AsyncRead for Placed {

@@ -66,7 +66,7 @@ async fn half_open_clients_by_hundreds_leave_the_server_answering() {
         b"POST /execute HTTP/1.1\r\nhost: localhost\r\n",
         b"POST /execute HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n{\"language\": \"",
     ];
-    let silent: Vec<TcpStream> = (0..400).map(|number| connect(server.address, begins[number % 3])).collect();
+    let silent: Vec<TcpStream> = (0..300).map(|number| connect(server.address, begins[number % 3])).collect();
     for _ in 0..5 {
         let answer = common::execute(server.address, &python("print(1)")).await;
         assert_eq!(answer.json()["stdout"], "1\n");
@@ -106,16 +106,121 @@ async fn bodies_that_are_kept_waiting_do_not_fill_the_memory() {
     assert_eq!(answer.json()["stdout"], "1\n");
 }
 
+/// A connection from another address of this machine.
+fn connect_from(from: &str, server: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let from: SocketAddr = format!("{from}:0").parse().expect("an address");
+    socket.bind(&from.into()).expect("it is this machine's");
+    socket.connect(&server.into()).expect("it listens");
+    let mut stream = TcpStream::from(socket);
+    stream.write_all(bytes).expect("it takes what is sent");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    stream
+}
+
+fn asking(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").into_bytes()
+}
+
 #[test]
-fn a_connection_beyond_their_number_waits_for_another_one_to_end() {
-    let server = Server::start(&["--max-connections", "2"]);
-    let silent = [connect(server.address, b""), connect(server.address, b"")];
-    let third = connect(server.address, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    third.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
-    assert!((&third).read(&mut [0; 1]).is_err(), "it was answered beside two others");
-    drop(silent);
-    third.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-    assert!(until_closed(third).0.starts_with("HTTP/1.1 200 "));
+fn one_address_keeps_no_other_out_and_whoever_asks_how_the_server_is_has_an_answer() {
+    let server = Server::start(&["--max-connections", "8"]);
+    let from = |address: &str, path: &str| until_closed(connect_from(address, server.address, &asking(path))).0;
+    let silent: Vec<TcpStream> = (0..6).map(|_| connect(server.address, b"")).collect();
+    // What comes now is accepted behind those.
+    let refused = from("127.0.0.1", "/api/v1/languages");
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 1"), "{refused}");
+    assert!(refused.contains(r#""reason":"Crowded""#) && refused.contains("connection: close"), "{refused}");
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = from("127.0.0.1", path);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
+    assert!(from("127.0.0.2", "/api/v1/languages").starts_with("HTTP/1.1 200 "));
+    // Those of all addresses together may be too many as well.
+    let others: Vec<TcpStream> =
+        ["127.0.0.3", "127.0.0.4"].into_iter().map(|from| connect_from(from, server.address, b"")).collect();
+    assert!(from("127.0.0.2", "/api/v1/languages").starts_with("HTTP/1.1 503 "));
+    assert!(from("127.0.0.2", "/healthz").starts_with("HTTP/1.1 200 "));
+    drop((silent, others));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !from("127.0.0.1", "/api/v1/languages").starts_with("HTTP/1.1 200 ") {
+        assert!(Instant::now() < deadline, "the places are not free again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn connections_of_a_trusted_proxy_are_bounded_by_their_number_alone() {
+    let server = Server::start(&["--max-connections", "8", "--trust-forwarded", "127.0.0.0/8"]);
+    let silent: Vec<TcpStream> = (0..7).map(|_| connect(server.address, b"")).collect();
+    let answer = until_closed(connect(server.address, &asking("/api/v1/languages"))).0;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer} beside {}", silent.len());
+}
+
+#[test]
+fn bodies_of_one_client_leave_room_for_those_of_others() {
+    let server = Server::start(&[]);
+    let begin = format!("POST /execute HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", 1 << 20);
+    let most = [begin.as_bytes(), &vec![b' '; 1_000_000]].concat();
+    let held: Vec<TcpStream> = (0..80)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).expect("it listens");
+            // Some are answered while they still send.
+            let _ = stream.write_all(&most);
+            stream
+        })
+        .collect();
+    let program = python("print(1)").to_string() + &" ".repeat(500_000);
+    let beginning = "POST /execute HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: ";
+    let request = format!("{beginning}{}\r\n\r\n{program}", program.len());
+    let answer = until_closed(connect_from("127.0.0.2", server.address, request.as_bytes())).0;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains(r#""stdout":"1\n""#),
+        "{answer} beside {}",
+        held.len()
+    );
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_do_not_fill_the_memory() {
+    let server = Server::start(&[]);
+    let code = "import sys\nfor stream in sys.stdout, sys.stderr: stream.buffer.write(bytes(15 << 20))";
+    let request = json!({"language": "python", "code": code, "limits": {"outputBytes": 16 << 20}});
+    let taken = ask(&server, Method::POST, "/api/v1/runs", &[], request.to_string()).await;
+    let path = taken.headers["location"].to_str().expect("a path").to_owned();
+    while ask(&server, Method::GET, "/api/v1/runs?phase=Succeeded", &[], "").await.json()["runs"] == json!([]) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let before = resident_bytes(&server);
+    // Of each answer the first bytes are read and no more.
+    let begun = |_| {
+        let (mut stream, mut head) = (connect(server.address, &asking(&path)), [0; 12]);
+        stream.read_exact(&mut head).expect("it is answered");
+        (stream, String::from_utf8_lossy(&head).into_owned())
+    };
+    let (unread, heads): (Vec<TcpStream>, Vec<String>) = (0..40).map(begun).unzip();
+    let grown = resident_bytes(&server).saturating_sub(before);
+    // Each of them is 180 MiB of JSON.
+    assert!(grown < 400 << 20, "{grown} bytes for {} answers", unread.len());
+    for head in ["HTTP/1.1 200", "HTTP/1.1 503"] {
+        assert!(heads.iter().any(|other| other == head), "{heads:?}");
+    }
+    assert_eq!(common::execute(server.address, &python("print(1)")).await.json()["stdout"], "1\n");
+    drop(unread);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let answer = loop {
+        let answer = ask(&server, Method::GET, &path, &[], "").await;
+        if answer.status == StatusCode::OK {
+            break answer;
+        }
+        assert_eq!(
+            (&answer.json()["reason"], answer.headers["retry-after"].as_bytes()),
+            (&json!("Crowded"), &b"1"[..])
+        );
+        assert!(Instant::now() < deadline, "there is still no room");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(answer.body.len() > 180 << 20, "{} bytes", answer.body.len());
 }
 
 #[tokio::test]

@@ -602,6 +602,44 @@ async fn a_run_is_told_as_events_that_can_be_taken_up_again() {
     assert_eq!(events(Some("1-0-0")).await.0, 204);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_with_nothing_to_tell_shows_that_it_is_alive() {
+    let (app, _) = never_ends();
+    create(&app, "", &[], PROGRAM).await;
+    let request = request(Method::GET, "/api/v1/runs/run-000/events", "");
+    let response = router(app, AllowOrigin::any()).oneshot(request).await.expect("a router never fails");
+    let (mut body, began) = (response.into_body(), tokio::time::Instant::now());
+    for beat in 1..=3 {
+        let bytes = body.frame().await.expect("it goes on").expect("no error").into_data().expect("data");
+        assert!(bytes.starts_with(b":") && bytes.ends_with(b"\n\n"), "a comment, which clients pass over: {bytes:?}");
+        assert_eq!(began.elapsed().as_secs(), 15 * beat);
+    }
+}
+
+#[tokio::test]
+async fn nobody_keeps_an_answer_of_the_api() {
+    let app = works();
+    create(&app, "", &[], PROGRAM).await;
+    for (method, path, body) in [
+        (Method::POST, "/execute", PROGRAM),
+        (Method::POST, "/execute", "{"),
+        (Method::POST, "/api/v1/runs", PROGRAM),
+        (Method::GET, "/api/v1/runs", ""),
+        (Method::GET, "/api/v1/runs/run-000", ""),
+        (Method::GET, "/api/v1/runs/none", ""),
+        (Method::DELETE, "/api/v1/runs/run-000", ""),
+        (Method::GET, "/api/v1/languages", ""),
+        (Method::GET, "/readyz", ""),
+        (Method::GET, "/nowhere", ""),
+        (Method::PUT, "/execute", ""),
+    ] {
+        let (_, headers, _) = ask(&app, request(method, path, body)).await;
+        assert_eq!(headers["cache-control"], "no-store", "{path}");
+    }
+    let (_, headers, _) = ask(&app, request(Method::GET, "/", "")).await;
+    assert_eq!(headers["cache-control"], "no-cache");
+}
+
 #[tokio::test]
 async fn input_is_passed_on_as_it_was_sent() {
     let (app, fake) = never_ends();

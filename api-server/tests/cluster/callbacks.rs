@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use locus_api_server::backend::cluster::{Callback, Settings};
+use locus_core::Run;
 use serde_json::json;
 
 use super::api_server::{ApiServer, running};
@@ -14,7 +15,8 @@ type Calls = Arc<Mutex<Vec<(String, Option<String>)>>>;
 
 fn callback(calls: &Calls) -> Callback {
     let calls = calls.clone();
-    Arc::new(move |url, run| {
+    Arc::new(move |url, notice| {
+        let run: Run = serde_json::from_slice(&notice.whole.expect("it is small")).expect("a run");
         calls.lock().expect("not poisoned").push((url, run.stdout));
         async { true }.boxed()
     })

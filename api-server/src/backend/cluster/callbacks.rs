@@ -7,19 +7,19 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use locus_api::{CodeRun, labels};
-use locus_core::Run;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::runs::Runs;
+use super::view;
+use crate::callback::{Hook, Notice};
 
-/// Sends a run to a URL; whether it was taken there.
-pub type Callback = Arc<dyn Fn(String, Run) -> BoxFuture<'static, bool> + Send + Sync>;
+/// Sends what is told of a run to a URL; whether it was taken there.
+pub type Callback = Hook;
 
 /// Who tells of the run's end, and since when.
 const CLAIMED: &str = "locus.dev/callback-claimed";
@@ -57,41 +57,34 @@ impl Callbacks {
         if !is_due(run) || !self.seen().insert(name.clone()) {
             return;
         }
-        let (callbacks, run) = (self.clone(), run.clone());
+        let callbacks = self.clone();
         tokio::spawn(async move {
-            callbacks.see_to(run).await;
+            // What waits for its turn is a name, and no run with all its output.
+            while let Some(rest) = callbacks.see_to(&name).await.unwrap_or(Some(PAUSE)) {
+                tokio::time::sleep(rest).await;
+            }
             callbacks.seen().remove(&name);
         });
     }
 
-    /// Tries until it is done, by whatever server, or the run is gone.
-    async fn see_to(&self, mut run: CodeRun) {
-        while is_due(&run) {
-            if let Some(rest) = held_for(&run, Timestamp::now()) {
-                tokio::time::sleep(rest).await;
-            } else if let Ok(true) = self.tell(&run).await {
-                return;
-            } else {
-                tokio::time::sleep(PAUSE).await;
-            }
-            run = loop {
-                match self.runs.api.get_opt(&run.name_any()).await {
-                    Ok(Some(run)) => break run,
-                    Ok(None) => return,
-                    Err(_) => tokio::time::sleep(PAUSE).await,
-                }
-            };
+    /// Tells of the run, unless that is done, by whatever server, or it is gone; else when to look again.
+    async fn see_to(&self, name: &str) -> kube::Result<Option<Duration>> {
+        // Never closed.
+        let _place = self.places.acquire().await;
+        let Some(run) = self.runs.api.get_opt(name).await?.filter(is_due) else { return Ok(None) };
+        match held_for(&run, Timestamp::now()) {
+            Some(rest) => Ok(Some(rest)),
+            None => Ok(if self.tell(&run).await? { None } else { Some(PAUSE) }),
         }
     }
 
     /// Claims the telling, and tells; whether that is done.
     async fn tell(&self, run: &CodeRun) -> kube::Result<bool> {
-        let Ok(_place) = self.places.acquire().await else { return Ok(false) };
         let name = run.name_any();
         let claim = format!("{} {}", self.server, Timestamp::now());
         let claimed = self.annotate(&name, &json!({ CLAIMED: claim }), run.resource_version()).await?;
         let Some(url) = claimed.annotations().get(labels::CALLBACK) else { return Ok(true) };
-        let told = (self.callback)(url.clone(), self.runs.whole(&claimed).await);
+        let told = (self.callback)(url.clone(), notice(&claimed));
         if !tokio::time::timeout(CALL_TIMEOUT, told).await.unwrap_or(false) {
             tracing::warn!(
                 coderun.name = name,
@@ -114,6 +107,13 @@ impl Callbacks {
     fn seen(&self) -> MutexGuard<'_, HashSet<String>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is told of a run. What its status can't hold is more than a callback tells.
+fn notice(run: &CodeRun) -> Notice {
+    let told = view::run(run);
+    let is_cut = run.status.as_ref().is_some_and(|status| status.pod_kept_until.is_some());
+    if is_cut { Notice::brief(&told) } else { Notice::of(told) }
 }
 
 /// Whether the end of a run is still to be told. What the front door has not made is none of its business.
@@ -139,10 +139,11 @@ fn held_for(run: &CodeRun, now: Timestamp) -> Option<Duration> {
 mod tests {
     use std::time::Duration;
 
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::{SignedDuration, Timestamp};
     use locus_api::{CodeRun, CodeRunSpec, CodeRunStatus};
 
-    use super::{CLAIM_TIME, CLAIMED, DONE, held_for, is_due};
+    use super::{CLAIM_TIME, CLAIMED, DONE, held_for, is_due, notice};
 
     fn run(outcome: Option<&str>, annotations: &[(&str, String)]) -> CodeRun {
         let mut run = CodeRun::new("a", CodeRunSpec::default());
@@ -164,6 +165,15 @@ mod tests {
         let mut foreign = run(Some("Completed"), &url);
         foreign.metadata.labels = None;
         assert!(!is_due(&foreign));
+    }
+
+    #[test]
+    fn what_the_status_can_not_hold_is_left_out() {
+        let mut run = run(Some("Completed"), &[]);
+        run.status.as_mut().expect("a status").stdout = Some("4".into());
+        assert!(notice(&run).whole.is_some());
+        run.status.as_mut().expect("a status").pod_kept_until = Some(Time(Timestamp::UNIX_EPOCH));
+        assert!(notice(&run).whole.is_none());
     }
 
     #[test]

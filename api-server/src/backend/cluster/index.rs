@@ -11,11 +11,14 @@ use kube::runtime::watcher::Event;
 use locus_api::CodeRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::seen::Seen;
+use super::seen::{Seen, Whole};
 use crate::backend::BackendError;
+use crate::shares::Room;
 
 /// The most runs whose summaries are held; what is older is still found by its id.
 pub const KEPT_MAX: usize = 10_000;
+/// The bytes of all runs that are held whole.
+const WHOLES_BYTES_MAX: usize = 32 << 20;
 /// When to come back after as many runs were under way as may.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -39,6 +42,8 @@ struct State {
     synced: bool,
     /// Whether it ever had.
     complete: bool,
+    /// Room for runs that are held whole. Where there is none, whoever waits asks the API server.
+    wholes: Arc<Room>,
 }
 
 #[derive(Debug)]
@@ -65,7 +70,8 @@ impl Index {
     #[must_use]
     pub fn new(unfinished: usize, kept: usize) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(unfinished.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { state: Mutex::default(), places, kept })
+        let state = State { wholes: Room::new(WHOLES_BYTES_MAX), ..State::default() };
+        Arc::new(Self { state: Mutex::new(state), places, kept })
     }
 
     /// A place for one more run of this server.
@@ -207,7 +213,8 @@ impl State {
         let entry = self.runs.entry(name).or_insert_with(Entry::expected);
         if seen.summary.is_over() {
             entry.place = None;
-            seen.whole = (entry.seen.receiver_count() > 0).then(|| Arc::new(run.clone()));
+            let is_followed = entry.seen.receiver_count() > 0;
+            seen.whole = is_followed.then(|| Whole::of(run, &self.wholes)).flatten().map(Arc::new);
         }
         entry.seen.send_replace(Some(Arc::new(seen)));
     }

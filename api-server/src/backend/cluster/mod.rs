@@ -15,13 +15,15 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client as KubeClient, Config};
 use locus_core::Run;
 use locus_core::token::TokenSigner;
+use tokio::sync::Semaphore;
 
 use crate::backend::{
     Asked, Backend, BackendError, Client, Input, LanguageInfo, Order, Page, Query, Taken, Told, listing,
 };
+use crate::shares::Room;
 use index::{Index, KEPT_MAX};
 use runner::{RUNNER_PORT, Runners};
-use runs::Runs;
+use runs::{Runs, WHOLE_AT_ONCE};
 use watches::Languages;
 
 mod callbacks;
@@ -119,6 +121,8 @@ impl Cluster {
             index: Index::new(settings.unfinished, KEPT_MAX),
             runners: Arc::new(Runners::new(route, pods, settings.reader_keys)),
             everything: settings.everything,
+            turns: Arc::new(Semaphore::new(WHOLE_AT_ONCE)),
+            replays: Room::new(told::REPLAYS_BYTES_MAX),
         };
         let callbacks = settings.callback.map(|callback| callbacks::Callbacks::new(runs.clone(), callback));
         let languages = Arc::<Languages>::default();

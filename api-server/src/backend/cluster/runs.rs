@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Api, ResourceExt as _};
 use locus_api::{CodeRun, labels};
 use locus_core::{Event, Run, Transcript, view::Text};
+use tokio::sync::Semaphore;
 
 use super::index::{Follower, Index};
 use super::runner::Runners;
@@ -14,9 +15,12 @@ use super::seen::{Claimed, Seen};
 use super::view;
 use crate::backend::files::returned;
 use crate::backend::{BackendError, Client, without_half_character};
+use crate::shares::Room;
 
 /// The most bytes of output and files of a run. A runner holds less; one that was broken into may tell for ever.
 const WHOLE_MAX: usize = 64 << 20;
+/// How many are read whole at one time.
+pub const WHOLE_AT_ONCE: usize = 2;
 /// The time that reading a run whole from its runner may take.
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -31,6 +35,10 @@ pub struct Runs {
     pub runners: Arc<Runners>,
     /// Whether those that the front door has not made count too.
     pub everything: bool,
+    /// Turns to read a run whole from its runner.
+    pub turns: Arc<Semaphore>,
+    /// Room for what is told of runs when they are over.
+    pub replays: Arc<Room>,
 }
 
 impl Runs {
@@ -71,7 +79,7 @@ impl Runs {
     /// All of a run that has ended, from what its follower holds or else from the API server.
     pub async fn ended(&self, client: &Client, seen: &Seen) -> Result<Run, BackendError> {
         match &seen.whole {
-            Some(run) => Ok(self.whole(run).await),
+            Some(whole) => Ok(self.whole(&whole.run).await),
             None => Ok(self.whole(&self.read(client, &seen.summary.id).await?).await),
         }
     }
@@ -87,7 +95,11 @@ impl Runs {
         }
         let pod = Claimed { name: name.clone(), uid: uid.clone() };
         let run_uid = run.uid().unwrap_or_default();
-        match tokio::time::timeout(WHOLE_TIMEOUT, transcript(&self.runners, &pod, &run_uid)).await {
+        let read = async {
+            let _turn = self.turns.acquire().await.ok()?;
+            transcript(&self.runners, &pod, &run_uid).await
+        };
+        match tokio::time::timeout(WHOLE_TIMEOUT, read).await {
             Ok(Some(transcript)) => completed(told, run, transcript),
             Ok(None) | Err(_) => told,
         }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use locus_api::{CodeRun, labels};
+use locus_api::{CodeRun, CodeRunSpec, CodeRunStatus, labels};
 use locus_core::Run;
 
 use super::view;
 use crate::backend::Client;
+use crate::shares::{Held, Room};
 
 /// A run, as it was seen last.
 #[derive(Debug, Clone)]
@@ -25,8 +26,39 @@ pub struct Seen {
     /// The run without its output.
     pub summary: Arc<Run>,
     /// All of it once it has ended, for those who followed it by then.
-    pub whole: Option<Arc<CodeRun>>,
+    pub whole: Option<Arc<Whole>>,
     version: Option<u64>,
+}
+
+/// All of a run that has ended, but what was asked for: that is not told with its end.
+#[derive(Debug)]
+pub struct Whole {
+    /// The run.
+    pub run: CodeRun,
+    _held: Held,
+}
+
+impl Whole {
+    /// A run, if there is room for it.
+    pub fn of(run: &CodeRun, room: &Arc<Room>) -> Option<Self> {
+        let held = room.take(None, run.status.as_ref().map_or(0, size_of))?;
+        let spec = CodeRunSpec { language: run.spec.language.clone(), ..CodeRunSpec::default() };
+        let run = CodeRun { metadata: run.metadata.clone(), spec, status: run.status.clone() };
+        Some(Self { run, _held: held })
+    }
+}
+
+/// The bytes of what a program may make large.
+fn size_of(status: &CodeRunStatus) -> usize {
+    let total =
+        |texts: &[&Option<String>]| texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>();
+    let compile = status.compile.as_ref().map_or(0, |compile| compile.stdout.len() + compile.stderr.len());
+    let cases = status.tests.iter().flat_map(|tests| &tests.cases);
+    let cases = cases.map(|case| total(&[&case.stdout, &case.stdout_base64, &case.stderr, &case.stderr_base64]));
+    total(&[&status.stdout, &status.stdout_base64, &status.stderr, &status.stderr_base64])
+        + compile
+        + cases.sum::<usize>()
+        + status.files.iter().map(|file| file.content.len()).sum::<usize>()
 }
 
 /// The pod of a run.

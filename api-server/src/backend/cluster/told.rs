@@ -16,9 +16,15 @@ use super::replay;
 use super::runs::Runs;
 use super::seen::{Claimed, Seen};
 use crate::backend::{BackendError, Client, Told};
+use crate::rate::Asker;
+use crate::shares::Held;
 
 /// How long a runner may be silent after its run has ended by the status, before that is asked in its place.
 const GRACE: Duration = Duration::from_secs(3);
+/// The bytes of what all streams have still to tell of runs that are over: a client that does not read keeps it.
+pub const REPLAYS_BYTES_MAX: usize = 64 << 20;
+/// What is not counted there.
+const SMALL_BYTES: usize = 64 << 10;
 
 /// The stream of what is told of a run.
 pub async fn stream(runs: Runs, client: &Client, id: &str) -> Result<BoxStream<'static, Told>, BackendError> {
@@ -26,7 +32,7 @@ pub async fn stream(runs: Runs, client: &Client, id: &str) -> Result<BoxStream<'
     let telling = Telling {
         runs,
         client: client.clone(),
-        follower,
+        follower: Some(follower),
         once: Once::default(),
         state: None,
         source: Source::None,
@@ -38,7 +44,8 @@ pub async fn stream(runs: Runs, client: &Client, id: &str) -> Result<BoxStream<'
 struct Telling {
     runs: Runs,
     client: Client,
-    follower: Follower,
+    /// Whoever follows a run holds its end; none once that has been heard.
+    follower: Option<Follower>,
     once: Once,
     /// The state that was told last.
     state: Option<Arc<Run>>,
@@ -56,7 +63,7 @@ enum Source {
     /// From nowhere any more: the runner has told it all (`true`), or can't.
     Over(bool),
     /// From the status of the run, which has ended.
-    Status(VecDeque<Event>, Box<Run>),
+    Status { rest: VecDeque<Event>, run: Box<Run>, _held: Option<Held> },
     /// Everything is told.
     End,
 }
@@ -64,7 +71,7 @@ enum Source {
 impl Telling {
     async fn next(&mut self) -> Option<Told> {
         loop {
-            if let Source::Status(rest, run) = &mut self.source {
+            if let Source::Status { rest, run, .. } = &mut self.source {
                 while let Some(event) = rest.pop_front() {
                     if let Some(event) = self.once.hear(event) {
                         return Some(Told::Event(event));
@@ -77,7 +84,7 @@ impl Telling {
             if let Source::End = self.source {
                 return None;
             }
-            let seen = self.follower.now()?;
+            let seen = self.follower.as_ref()?.now()?;
             if let Some(told) = self.news(&seen) {
                 return Some(told);
             }
@@ -121,8 +128,9 @@ impl Telling {
 
     /// Waits for whatever comes first.
     async fn wait(&mut self, is_over: bool) -> Next {
+        let Some(follower) = &mut self.follower else { return Next::Gone };
         let Source::Live(live) = &mut self.source else {
-            return match is_over || self.follower.changed().await {
+            return match is_over || follower.changed().await {
                 true if is_over => Next::Finish,
                 true => Next::Look,
                 false => Next::Gone,
@@ -136,7 +144,7 @@ impl Telling {
                 Some(Heard::Event(event)) => return self.once.hear(event).map_or(Next::Look, Next::Told),
                 None => self.source = Source::Over(false),
             },
-            is_there = self.follower.changed(), if !is_over => if !is_there { return Next::Gone },
+            is_there = follower.changed(), if !is_over => if !is_there { return Next::Gone },
             () = tokio::time::sleep(GRACE), if is_over => self.source = Source::Over(false),
         }
         Next::Look
@@ -146,10 +154,22 @@ impl Telling {
     async fn finish(&mut self, seen: &Seen) -> Option<()> {
         // When it can't be read now, the stream breaks off, and can be asked for again.
         let run = self.runs.ended(&self.client, seen).await.ok()?;
+        self.follower = None;
         self.once.again();
         let rest = if matches!(self.source, Source::Over(true)) { Vec::new() } else { replay::events(&run) };
-        self.source = Source::Status(rest.into(), Box::new(run));
+        // Held twice, as events and in the run. Where there is no room for it, the stream breaks off as well.
+        let weight = 2 * rest.iter().map(size_of).sum::<usize>();
+        let asker = self.client.clone().map_or(Asker::Other, Asker::Key);
+        let held = if weight > SMALL_BYTES { Some(self.runs.replays.take(Some(&asker), weight)?) } else { None };
+        self.source = Source::Status { rest: rest.into(), run: Box::new(run), _held: held };
         Some(())
+    }
+}
+
+fn size_of(event: &Event) -> usize {
+    match event {
+        Event::Stdout { data } | Event::Stderr { data } | Event::File { data, .. } => data.len(),
+        _ => 0,
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::kept::Kept;
 use super::store::Store;
-use crate::callback::Callbacks;
+use crate::callback::{Callbacks, NOTICE_BYTES_MAX, Notice};
 use crate::gate::Place;
 
 /// What takes one run to its end.
@@ -38,11 +38,17 @@ impl Driver {
         };
         kept.end(result);
         if let Some((callbacks, url)) = call {
-            tokio::spawn(callbacks.deliver(url, kept.whole()));
+            tokio::spawn(callbacks.deliver(url, notice(&kept).await));
         }
         store.ended(&kept);
         drop((rest, going));
     }
+}
+
+/// What a callback tells of the run.
+async fn notice(kept: &Arc<Kept>) -> Notice {
+    // What its program wrote is not put together to be left out.
+    if kept.output() > NOTICE_BYTES_MAX { Notice::brief(&kept.summary()) } else { Notice::of(kept.whole().await) }
 }
 
 async fn start(kept: &Kept, launcher: &Launcher, assignment: Assignment) -> (RunResult, Option<EmbeddedRun>) {

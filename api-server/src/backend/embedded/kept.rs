@@ -1,6 +1,6 @@
 //! One run as it is kept: what is known of it, what it has told, and what its clients ask of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -11,10 +11,15 @@ use locus_core::{
 };
 use locus_runner::embedded::Stdin;
 use locus_runner::journal::{Journal, Reader};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::backend::files::returned;
 use crate::backend::{Asked, Client, Order, Told, without_half_character};
+
+/// What holds no more is put together at once.
+const QUICK_BYTES: usize = 256 << 10;
+/// How many larger runs are put together at one time: each is held twice until its answer counts it.
+static ASSEMBLING: Semaphore = Semaphore::const_new(2);
 
 /// A run of this machine.
 #[derive(Debug)]
@@ -32,7 +37,9 @@ pub struct Kept {
     tests: Vec<TestCase>,
     journal: Arc<Journal>,
     /// The run without what its program wrote, which the journal holds.
-    known: watch::Sender<Run>,
+    known: Mutex<Run>,
+    /// How far it is by that.
+    phase: watch::Sender<Phase>,
     /// The program's standard input, once it has been started.
     stdin: watch::Sender<Option<Stdin>>,
     cancelled: watch::Sender<bool>,
@@ -51,7 +58,8 @@ impl Kept {
             interactive: request.interactive,
             tests: request.tests,
             journal: Journal::new(),
-            known: watch::Sender::new(run),
+            phase: watch::Sender::new(run.phase),
+            known: Mutex::new(run),
             stdin: watch::Sender::new(None),
             cancelled: watch::Sender::new(false),
         }
@@ -64,10 +72,10 @@ impl Kept {
 
     /// From now on a runner has it.
     pub fn start(&self) {
-        self.known.send_modify(|run| {
-            (run.phase, run.started_at) = (Phase::Running, Some(now()));
-            "Running".clone_into(&mut run.reason);
-        });
+        let mut run = self.known();
+        (run.phase, run.started_at) = (Phase::Running, Some(now()));
+        "Running".clone_into(&mut run.reason);
+        self.phase.send_replace(run.phase);
     }
 
     /// Its program may be sent input from now on, as far as it takes any.
@@ -92,10 +100,10 @@ impl Kept {
         let compile = result.compile.take();
         self.journal.push(Event::Finished { result: result.clone() });
         result.compile = compile;
-        self.known.send_modify(|run| {
-            let ended = Run { tests, finished_at: Some(now()), ..std::mem::take(run) };
-            *run = ended.ended(result);
-        });
+        let mut run = self.known();
+        let ended = Run { tests, finished_at: Some(now()), ..std::mem::take(&mut *run) };
+        *run = ended.ended(result);
+        self.phase.send_replace(run.phase);
     }
 
     fn judge(&self, result: RunResult) -> (RunResult, Option<TestsView>) {
@@ -123,34 +131,56 @@ impl Kept {
 
     /// Waits for its end.
     pub async fn ended(&self) {
-        let _ = self.known.subscribe().wait_for(Run::is_over).await;
+        let _ = self.phase.subscribe().wait_for(|phase| phase.is_over()).await;
     }
 
     /// Its id.
     pub fn id(&self) -> String {
-        self.known.borrow().id.clone()
+        self.known().id.clone()
     }
 
     /// What lists tell of it.
     pub fn summary(&self) -> Run {
-        self.known.borrow().summary()
+        self.known().summary()
     }
 
-    /// All of it: with its output, once it has ended.
-    pub fn whole(&self) -> Run {
-        let run = self.known.borrow().clone();
+    /// All of it: with its output, once it has ended. What takes long to put together keeps nobody else waiting, and is
+    /// not put together for many at one time.
+    pub async fn whole(self: &Arc<Self>) -> Run {
+        if self.output() <= QUICK_BYTES {
+            return self.assembled();
+        }
+        // Never closed.
+        let turn = ASSEMBLING.acquire().await;
+        let kept = self.clone();
+        let assembled = tokio::task::spawn_blocking(move || (kept.assembled(), turn)).await;
+        // It does not panic, and nobody aborts it.
+        assembled.map_or_else(|_| self.summary(), |(run, _turn)| run)
+    }
+
+    fn assembled(&self) -> Run {
+        let run = self.known().clone();
         if run.is_over() { with_output(run, self.transcript()) } else { run }
+    }
+
+    /// A panic elsewhere leaves plain data behind, which is still good.
+    fn known(&self) -> MutexGuard<'_, Run> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many bytes it holds of what clients and programs may make large: output, a compiler's too, files, tests, and what
     /// was asked for.
     pub fn size(&self) -> usize {
-        let compile =
-            self.known.borrow().compile.as_ref().map_or(0, |compile| compile.stdout.len() + compile.stderr.len());
         let asked = self.asked.as_ref().map_or(0, |Asked { request, note }| {
             size_of(request) + size_of_tests(&request.tests) + note.as_ref().map_or(0, String::len)
         });
-        self.journal.size() + compile + size_of_tests(&self.tests) + asked
+        self.output() + size_of_tests(&self.tests) + asked
+    }
+
+    /// How many of them its program has written, or its compiler.
+    pub fn output(&self) -> usize {
+        let compile = self.known().compile.as_ref().map_or(0, |compile| compile.stdout.len() + compile.stderr.len());
+        self.journal.size() + compile
     }
 
     /// What is told of it by now. Nothing that was pushed has to be waited for.
@@ -164,47 +194,39 @@ impl Kept {
 
     /// Tells of it from its beginning to its end.
     pub fn watch(self: &Arc<Self>) -> Watch {
-        Watch {
-            known: self.known.subscribe(),
-            reader: self.journal.reader(),
-            kept: self.clone(),
-            phase: None,
-            ended: false,
-        }
+        Watch { phase: self.phase.subscribe(), reader: self.journal.reader(), kept: Arc::downgrade(self), told: None }
     }
 }
 
-/// A watch on a run.
+/// A watch on a run. It does not keep the run: one that has to leave does, whoever is slow to read of it, and the watch
+/// breaks off.
 pub struct Watch {
-    kept: Arc<Kept>,
-    known: watch::Receiver<Run>,
+    kept: Weak<Kept>,
+    phase: watch::Receiver<Phase>,
     reader: Reader,
     /// The phase that was told last.
-    phase: Option<Phase>,
-    ended: bool,
+    told: Option<Phase>,
 }
 
 impl Watch {
-    /// What comes next; nothing after the end.
+    /// What comes next; nothing after the end, or when the run is gone.
     pub async fn next(&mut self) -> Option<Told> {
-        if self.phase.is_none() || self.phase == Some(Phase::Pending) {
-            let phase = self.phase;
-            let run = self.known.wait_for(|run| Some(run.phase) != phase).await.ok()?.summary();
-            self.phase = Some(run.phase);
+        if self.told.is_none() || self.told == Some(Phase::Pending) {
+            let told = self.told;
+            self.phase.wait_for(|phase| Some(*phase) != told).await.ok()?;
+            let run = self.kept.upgrade()?.summary();
+            self.told = Some(run.phase);
             return Some(Told::State(Box::new(run)));
         }
         loop {
-            match self.reader.next().await {
-                Some(Event::Started) => {}
-                Some(Event::Finished { .. }) | None => break,
-                Some(event) => return Some(Told::Event(event)),
+            match self.reader.next().await? {
+                Event::Started => {}
+                Event::Finished { .. } => break,
+                event => return Some(Told::Event(event)),
             }
         }
-        if std::mem::replace(&mut self.ended, true) {
-            return None;
-        }
-        self.kept.ended().await;
-        Some(Told::Ended(Box::new(self.kept.whole())))
+        self.phase.wait_for(|phase| phase.is_over()).await.ok()?;
+        Some(Told::Ended(Box::new(self.kept.upgrade()?.whole().await)))
     }
 }
 

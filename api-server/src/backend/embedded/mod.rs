@@ -159,7 +159,7 @@ impl Backend for Embedded {
     }
 
     fn get<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Run, BackendError>> {
-        Box::pin(async { Ok(self.store.get(client, id)?.whole()) })
+        Box::pin(async { Ok(self.store.get(client, id)?.whole().await) })
     }
 
     fn asked<'a>(&'a self, client: &'a Client, id: &'a str) -> BoxFuture<'a, Result<Asked, BackendError>> {
@@ -174,7 +174,7 @@ impl Backend for Embedded {
             let kept = self.store.get(client, id)?;
             kept.ended().await;
             self.store.told(&kept);
-            Ok(kept.whole())
+            Ok(kept.whole().await)
         })
     }
 
@@ -206,7 +206,7 @@ impl Backend for Embedded {
         Box::pin(async {
             let kept = self.store.get(client, id)?;
             kept.cancel();
-            Ok(kept.whole())
+            Ok(kept.whole().await)
         })
     }
 

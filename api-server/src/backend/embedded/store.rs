@@ -184,7 +184,7 @@ mod tests {
 
     use super::{Bounds, KEPT_AT_LEAST, Store};
     use crate::backend::embedded::kept::Kept;
-    use crate::backend::{BackendError, Once, Order};
+    use crate::backend::{BackendError, Once, Order, Told};
 
     /// A run of so many bytes that has ended.
     fn ended(store: &Arc<Store>, id: &str, client: Option<&str>, keep_seconds: u32, bytes: usize) -> Arc<Kept> {
@@ -267,6 +267,19 @@ mod tests {
         assert_eq!(ids(&store), ["long"]);
         assert_eq!(store.forget_until(now + Duration::from_secs(3601)), None);
         assert!(ids(&store).is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_watches_a_run_does_not_hold_it_when_it_has_to_leave() {
+        let store = Arc::new(Store::new(Bounds { runs: 1, bytes: 100 }));
+        let kept = ended(&store, "a", None, 60, 1);
+        let (mut unread, held) = (kept.watch(), Arc::downgrade(&kept));
+        assert!(matches!(unread.next().await, Some(Told::State(_))));
+        drop(kept);
+        assert!(held.upgrade().is_some());
+        ended(&store, "b", None, 60, 1);
+        assert!(held.upgrade().is_none(), "it is held by who does not read");
+        assert_eq!(unread.next().await, None, "it broke off");
     }
 
     #[tokio::test]
