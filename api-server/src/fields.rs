@@ -30,6 +30,7 @@ const FORMS: &[(&str, &str)] = &[
     ("limits.outputBytes", "a number of bytes, such as 1048576"),
     ("limits.fileBytes", "a number of bytes, such as 16777216"),
     ("limits.processes", "a whole number such as 64"),
+    ("stderrToStdout", "true or false"),
     ("interactive", "true or false"),
     ("outputFiles", r#"a list of names and globs such as ["*.png"]"#),
     ("tests", r#"a list such as [{"stdin": "1", "expectedStdout": "2"}]"#),
