@@ -15,6 +15,8 @@ use crate::ipc::QUEUES;
 
 /// The folder that programs work in.
 pub const WORK: &str = "/work";
+/// The same by the name under which programs look for it that were written for chat assistants.
+const DATA: &str = "/mnt/data";
 /// The folder for temporary files.
 pub const TMP: &str = "/tmp";
 /// Files and folders that each writable folder may hold.
@@ -105,6 +107,7 @@ pub fn build(sources: &[Source], writable: &[&str]) -> io::Result<()> {
             }
         }
     }
+    rustix::fs::symlink(WORK, place_of(Path::new(DATA))?)?;
     // Where message queues can be found and removed; a program may make them without it. Not every kernel has them.
     let queues = place(Path::new(QUEUES), true)?;
     match rustix::mount::mount(c"mqueue", queues, c"mqueue", plain | MountFlags::NOEXEC, None) {

@@ -6,7 +6,7 @@ import os
 import sys
 
 # An interpreter may stand in somebody's home: then the folders on the way to it are there, and nothing else in them.
-EXPECTED = {"bin", "dev", "sys", sys.prefix.split("/")[1], "etc", "lib", "lib32", "lib64", "libx32", "locus", "opt", "proc", "sbin", "tmp", "usr", "work"}
+EXPECTED = {"bin", "dev", "sys", sys.prefix.split("/")[1], "etc", "lib", "lib32", "lib64", "libx32", "locus", "mnt", "opt", "proc", "sbin", "tmp", "usr", "work"}
 
 
 def listed(folder):
@@ -21,9 +21,11 @@ strange = sorted(set(listed("/")) - EXPECTED)
 broken = [f"/{name} is there" for name in strange]
 # Whatever may not be listed can still be looked for.
 # The home of an interpreter may be among them, but nothing else of that home.
-for name in ("var", "run", "srv", "mnt", "media", "boot", "data", "host", "oldroot", ".dockerenv", "root/.bashrc", "root/.ssh", "root/.cargo", "root/.config"):
+for name in ("var", "run", "srv", "media", "boot", "data", "host", "oldroot", ".dockerenv", "root/.bashrc", "root/.ssh", "root/.cargo", "root/.config"):
     if os.path.lexists("/" + name):
         broken.append(f"/{name} is there")
+if not set(listed("/mnt")) <= {"data"} or os.path.realpath("/mnt/data") != "/work":
+    broken.append("/mnt holds more than another name of the work folder")
 for name in listed("/etc"):
     if "shadow" in name or "sudoers" in name or "ssh" in name or "key" in name.lower():
         broken.append(f"/etc/{name} is there")
