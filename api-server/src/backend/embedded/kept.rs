@@ -194,7 +194,13 @@ impl Kept {
 
     /// Tells of it from its beginning to its end.
     pub fn watch(self: &Arc<Self>) -> Watch {
-        Watch { phase: self.phase.subscribe(), reader: self.journal.reader(), kept: Arc::downgrade(self), told: None }
+        Watch {
+            phase: self.phase.subscribe(),
+            reader: self.journal.reader(),
+            kept: Arc::downgrade(self),
+            _held: self.keep.is_zero().then(|| self.clone()),
+            told: None,
+        }
     }
 }
 
@@ -202,6 +208,9 @@ impl Kept {
 /// breaks off.
 pub struct Watch {
     kept: Weak<Kept>,
+    /// One that is not kept leaves when its end is told, and may be watched until then by whoever took it: nobody else
+    /// knows of it.
+    _held: Option<Arc<Kept>>,
     phase: watch::Receiver<Phase>,
     reader: Reader,
     /// The phase that was told last.

@@ -283,6 +283,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_watches_a_run_that_is_not_kept_hears_all_of_it() {
+        let store = Arc::<Store>::default();
+        let kept = ended(&store, "a", None, 0, 1);
+        let mut watch = kept.watch();
+        store.told(&kept);
+        drop(kept);
+        assert!(matches!(watch.next().await, Some(Told::State(_))));
+        assert!(matches!(watch.next().await, Some(Told::Event(Event::Stdout { .. }))));
+        assert!(matches!(watch.next().await, Some(Told::Ended(_))));
+        assert_eq!(watch.next().await, None);
+    }
+
+    #[tokio::test]
     async fn a_run_that_is_not_kept_leaves_when_it_is_told() {
         let store = Arc::<Store>::default();
         let (kept, other) = (ended(&store, "a", None, 0, 1), ended(&store, "b", None, 60, 1));
