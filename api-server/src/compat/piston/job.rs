@@ -64,13 +64,23 @@ impl Job {
         if !files.iter().any(is_plain) {
             return invalid("files must include at least one utf8 encoded file".to_owned());
         }
-        let limits = limits(body)?;
+        check_limits(body)?;
+        let (limits, compile_limits) = (limits(body, "run", Some(RUN_MILLIS)), limits(body, "compile", None));
         let stdin = if interactive { String::new() } else { stdin(body.get("stdin"))? };
         let (files, args) = (sources(files, &runtime)?, arguments(body.get("args"))?);
         let language = runtime.info.selector.clone();
         Ok(Self {
             runtime,
-            request: RunRequest { language, files, args, stdin, limits, interactive, ..RunRequest::default() },
+            request: RunRequest {
+                language,
+                files,
+                args,
+                stdin,
+                limits,
+                compile_limits,
+                interactive,
+                ..RunRequest::default()
+            },
         })
     }
 }
@@ -102,8 +112,10 @@ fn arguments(given: Option<&Value>) -> Result<Vec<String>, Refusal> {
 }
 
 /// The files as they are written here: the first one that is text is the main one, and of two that have one name the later
-/// one stays.
+/// one stays. A main file without a name has the language's own, which an interpreter that waits for a run looks for.
 fn sources(files: &[Value], runtime: &Runtime) -> Result<Vec<SourceFile>, Refusal> {
+    let own = &runtime.info.file_name;
+    let is_free = !files.iter().any(|file| file.get("name").is_some_and(|name| name == own));
     let mut sources: Vec<SourceFile> = Vec::new();
     let mut main = None;
     for (index, file) in files.iter().enumerate() {
@@ -113,7 +125,10 @@ fn sources(files: &[Value], runtime: &Runtime) -> Result<Vec<SourceFile>, Refusa
             _ => Written::Utf8,
         };
         let is_main = main.is_none() && written == Written::Utf8;
-        let name = name(file.get("name"), index, is_main, runtime)?;
+        let name = match file.get("name").filter(|name| js::is_truthy(name)) {
+            None if is_main && is_free => own.clone(),
+            given => name(given, index, is_main, runtime)?,
+        };
         let (content, encoding) = content(file["content"].as_str().unwrap_or_default(), written);
         match sources.iter_mut().find(|source| source.name == name) {
             Some(source) => (source.content, source.encoding) = (content, encoding),
@@ -133,14 +148,13 @@ fn sources(files: &[Value], runtime: &Runtime) -> Result<Vec<SourceFile>, Refusa
 fn name(given: Option<&Value>, index: usize, is_main: bool, runtime: &Runtime) -> Result<String, Refusal> {
     let info = &runtime.info;
     let ending = info.file_name.rfind('.').map_or("", |dot| &info.file_name[dot..]);
-    let name = match given.filter(|name| js::is_truthy(name)) {
+    let name = match given {
         Some(Value::String(name)) => below(name)?,
         Some(other) => {
             let kind = if other.is_array() || other.is_object() { "object" } else { "other" };
             return Err(Refusal::Broken(format!("The \"path\" argument must be of type string. Received {kind}")));
         }
-        None if is_main && info.compiles => return Ok(info.file_name.clone()),
-        None => return Ok(format!("file{index}.code")),
+        None => format!("file{index}.code"),
     };
     let lacks_ending = is_main && info.compiles && !name.ends_with(ending);
     Ok(if lacks_ending { name + ending } else { name })
@@ -203,8 +217,8 @@ fn hex(text: &str) -> Vec<u8> {
     pairs.map_while(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()).collect()
 }
 
-/// The limits of a request: what exceeds those of every run is refused, and so is what is no number.
-fn limits(body: &Value) -> Result<LimitsRequest, Refusal> {
+/// Refuses limits that exceed those of every run, and what is no number.
+fn check_limits(body: &Value) -> Result<(), Refusal> {
     let time = |seconds: Seconds| seconds.as_f64() * 1000.0;
     let most = Limits::MAXIMUM;
     #[allow(clippy::cast_precision_loss, reason = "it is far below 2^52")]
@@ -217,12 +231,17 @@ fn limits(body: &Value) -> Result<LimitsRequest, Refusal> {
             check(body, &name, most, constraint == "memory_limit")?;
         }
     }
-    Ok(LimitsRequest {
-        timeout_seconds: seconds(body, "run_timeout", Some(RUN_MILLIS)),
-        cpu_seconds: seconds(body, "run_cpu_time", None),
-        memory_bytes: bytes(body, "run_memory_limit"),
+    Ok(())
+}
+
+/// The limits of a step.
+fn limits(body: &Value, step: &str, default: Option<f64>) -> LimitsRequest {
+    LimitsRequest {
+        timeout_seconds: seconds(body, &format!("{step}_timeout"), default),
+        cpu_seconds: seconds(body, &format!("{step}_cpu_time"), None),
+        memory_bytes: bytes(body, &format!("{step}_memory_limit")),
         ..LimitsRequest::default()
-    })
+    }
 }
 
 /// Memory below nothing is any amount of it, as in the example of Piston's own documents.
