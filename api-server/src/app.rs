@@ -150,6 +150,9 @@ fn documented(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(execute::execute))
         .nest(runs::PATH, runs)
         .routes(routes!(ops::languages))
+        // Those who speak these know them already: they have no part in the document.
+        .merge(compat::mcp::routes(app).into())
+        .merge(compat::librechat::routes().into())
         .route_layer(middleware::from_fn_with_state(app.clone(), admit));
     OpenApiRouter::with_openapi(openapi::base())
         .merge(for_clients)

@@ -203,10 +203,18 @@ pub fn request(bytes: &[u8]) -> Result<RunRequest, BodyError> {
     check_text(bytes)?;
     let request: RunRequest = parse(bytes)?;
     parse::<Objects>(bytes)?;
+    check(&request)?;
+    Ok(request)
+}
+
+/// Refuses a request that no program could run within, or that is larger than any may be.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn check(request: &RunRequest) -> Result<(), BodyError> {
     check_limits("limits", &request.limits).map_err(BodyError::Limits)?;
     check_limits("compileLimits", &request.compile_limits).map_err(BodyError::Limits)?;
-    request.check_sizes().map_err(|error| BodyError::Limits(error.to_string()))?;
-    Ok(request)
+    request.check_sizes().map_err(|error| BodyError::Limits(error.to_string()))
 }
 
 /// What is to be an object. A list of all its fields in their order would do as well for serde, but for nobody's good.
@@ -247,7 +255,11 @@ fn check_text(bytes: &[u8]) -> Result<(), BodyError> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
+/// A value from JSON.
+///
+/// # Errors
+/// The first thing that is wrong with it, with its line and column.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

@@ -98,7 +98,8 @@ fn answer(run: Run) -> Response {
 }
 
 /// Output as text; only what is no UTF-8 is replaced.
-fn text(text: Option<String>, base64: Option<String>) -> String {
+#[must_use]
+pub fn text(text: Option<String>, base64: Option<String>) -> String {
     match (text, base64) {
         (_, Some(base64)) => {
             let bytes = view::bytes(None, Some(&base64)).unwrap_or_default();

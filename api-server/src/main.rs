@@ -183,7 +183,9 @@ fn start_logs() {
     let asked = std::env::var("LOCUS_LOG").ok().filter(|asked| !asked.is_empty());
     let filter = EnvFilter::try_new(asked.as_deref().unwrap_or("info"));
     let refused = filter.as_ref().err().map(ToString::to_string);
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    // The library of /mcp would log what clients send.
+    let quiet = "rmcp=off".parse().expect("it is a directive");
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info")).add_directive(quiet);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         logs.init();

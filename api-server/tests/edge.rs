@@ -292,6 +292,7 @@ async fn with_keys_runs_are_for_those_who_have_one() {
         (Method::POST, "/api/v1/runs/x/stdin"),
         (Method::GET, "/api/v1/runs/x/files/y"),
         (Method::GET, "/api/v1/languages"),
+        (Method::POST, "/mcp"),
     ] {
         for headers in [&[][..], &[("authorization", "Bearer wrong")], &[("authorization", "Basic YTpi")]] {
             let answer = ask(&server, method.clone(), path, headers, program.clone()).await;
@@ -302,6 +303,17 @@ async fn with_keys_runs_are_for_those_who_have_one() {
         }
     }
     assert_eq!(ask(&server, Method::POST, "/execute", &[A], program).await.json()["stdout"], "1\n");
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
+    let headers = [A, ("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+    assert_eq!(ask(&server, Method::POST, "/mcp", &headers, list).await.status, StatusCode::OK);
+    let program = json!({"lang": "py", "code": "print(1)"}).to_string();
+    let refused = ask(&server, Method::POST, "/librechat/exec", &[], program.clone()).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(refused.json()["error"].as_str().is_some_and(|text| text.contains("API key")), "{refused:?}");
+    for key in [A, ("x-api-key", "a")] {
+        let ran = ask(&server, Method::POST, "/librechat/exec", &[key], program.clone()).await;
+        assert_eq!(ran.json()["stdout"], "1\n", "{ran:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,15 +1,21 @@
-//! The HTTP APIs of others, on the same runs: whoever comes from one of them changes a URL and nothing else.
+//! The HTTP APIs of others, on the same runs: whoever comes from one of them changes a URL and nothing else. And a protocol
+//! of assistants.
 //!
 //! What stands in front of all routes (keys, rates, bounds) refuses in the words of the API that was called. A
 //! [`Dialect`] is those words.
 
 use axum::Json;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::answer::{Output, Problem, ProblemBody};
 
+pub mod beside;
+pub mod librechat;
+pub mod mcp;
 pub mod piston;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// In which API's words a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +26,8 @@ pub enum Dialect {
     Execute,
     /// Piston's: a message.
     Piston,
+    /// That of LibreChat's code interpreter: an error.
+    LibreChat,
 }
 
 impl Dialect {
@@ -29,6 +37,7 @@ impl Dialect {
         match path {
             "/execute" if method == Method::POST => Self::Execute,
             path if piston::owns(path) => Self::Piston,
+            path if librechat::owns(path) => Self::LibreChat,
             _ => Self::Native,
         }
     }
@@ -36,7 +45,13 @@ impl Dialect {
     /// The API key of a request, where the API has it.
     #[must_use]
     pub fn key(self, headers: &HeaderMap) -> Option<&str> {
-        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+        let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+        if self == Self::LibreChat
+            && let Some(key) = text(X_API_KEY)
+        {
+            return Some(key);
+        }
+        let authorization = text(header::AUTHORIZATION)?;
         match (self, authorization.split_once(' ')) {
             (_, Some((scheme, key))) if scheme.eq_ignore_ascii_case("bearer") => Some(key.trim()),
             (Self::Piston, None) => Some(authorization),
@@ -56,6 +71,7 @@ impl Dialect {
             }
             Self::Execute => (status, Json(Output { error: message.clone(), ..Output::default() })).into_response(),
             Self::Piston => piston::told(problem),
+            Self::LibreChat => librechat::told(problem, &headers),
         };
         response.headers_mut().extend(headers);
         response
@@ -66,7 +82,7 @@ impl Dialect {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, Method};
 
-    use super::Dialect;
+    use super::{Dialect, X_API_KEY};
 
     #[test]
     fn a_path_is_answered_in_the_words_of_its_api() {
@@ -81,6 +97,10 @@ mod tests {
             ("/api/v2/piston/runtimes", Dialect::Piston),
             ("/api/v2/nothing", Dialect::Piston),
             ("/api/v20", Dialect::Native),
+            ("/librechat/exec", Dialect::LibreChat),
+            ("/librechat", Dialect::LibreChat),
+            ("/librechats", Dialect::Native),
+            ("/mcp", Dialect::Native),
         ] {
             assert_eq!(Dialect::of(&Method::POST, path), dialect, "{path}");
         }
@@ -103,5 +123,7 @@ mod tests {
             assert_eq!(dialect.key(&headers), key, "{dialect:?} {value:?}");
         }
         assert_eq!(Dialect::Piston.key(&HeaderMap::new()), None);
+        let headers = HeaderMap::from_iter([(X_API_KEY, HeaderValue::from_static("a"))]);
+        assert_eq!((Dialect::LibreChat.key(&headers), Dialect::Native.key(&headers)), (Some("a"), None));
     }
 }

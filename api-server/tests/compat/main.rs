@@ -22,6 +22,7 @@ fn main() {
     let base = Base { url: format!("http://{}", server.address), key: None };
     let mut trials = recorded::trials(&base, locus_contract::PISTON, "piston");
     trials.extend(piston::trials(server.address));
+    trials.extend(recorded::trials(&base, locus_contract::LIBRECHAT, "librechat"));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // It ends the process, which would leave the server behind.
     drop(server);

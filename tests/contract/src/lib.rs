@@ -55,6 +55,8 @@ pub fn trials(base: &Base) -> Vec<Trial> {
 
 /// The table of what Piston answers.
 pub const PISTON: &str = include_str!("../compat/piston.yaml");
+/// What LibreChat's code interpreter answers.
+pub const LIBRECHAT: &str = include_str!("../compat/librechat.yaml");
 
 fn trial(name: &'static str, test: Test, base: Base) -> Trial {
     Trial::test(name, move || on_server(&base, test))
