@@ -390,7 +390,7 @@ mod tests {
     fn the_limits_of_a_run_are_not_those_of_its_compiler_which_may_be_lowered_alone() {
         let python = super::find(super::all(), "python").expect("it is known");
         let limits = LimitsRequest {
-            memory_bytes: Some(1),
+            memory_bytes: Some(Limits::MEMORY_BYTES_MIN),
             timeout_seconds: Some(Seconds::whole(1)),
             ..LimitsRequest::default()
         };
@@ -403,7 +403,8 @@ mod tests {
         let compile_limits = LimitsRequest { timeout_seconds: Some(Seconds::whole(60)), ..LimitsRequest::default() };
         let compiled = super::Language { compile: Some(vec!["cc".into()]), compile_limits, ..python.clone() };
         let assignment = assign(&compiled, &small);
-        assert_eq!((assignment.limits.memory_bytes, assignment.limits.timeout_seconds), (1, Seconds::whole(1)));
+        let (memory, time) = (assignment.limits.memory_bytes, assignment.limits.timeout_seconds);
+        assert_eq!((memory, time), (Limits::MEMORY_BYTES_MIN, Seconds::whole(1)));
         let own = Limits { timeout_seconds: Seconds::whole(60), ..Limits::DEFAULT };
         assert_eq!(assignment.compile_limits, Some(own));
         let compile_limits = LimitsRequest {

@@ -232,7 +232,8 @@ import sys; print(len(sys.stdin.read()))
                 while let Some(event) = run.next_event().await {
                     journal.push(event.expect("an event"));
                 }
-                journal.finished().await
+                let result = journal.finished().await;
+                (result, journal)
             });
             let mut seen = String::new();
             for (waits_for, send) in [("?\n", "one\n"), ("got one\n", "two\ndone\n"), ("got two\n", "")] {
@@ -248,7 +249,8 @@ import sys; print(len(sys.stdin.read()))
             let taken = stdin.send(&rest, Some(13), true).expect("it is taken");
             assert_eq!(taken, 13 + rest.len() as u64);
             assert_eq!(stdin.send(b"more", None, false), Err(InputError::Ended));
-            let result = told.await.expect("no panic");
+            // A reader hears what the journal still holds.
+            let (result, _journal) = told.await.expect("no panic");
             assert_eq!((result.outcome, result.prestarted), (Outcome::Completed, prestarted), "{}", result.error);
             assert_eq!(reader.next().await, Some(Event::Stdout { data: b"307200\n".to_vec() }));
             assert_eq!(stdin.send(b"more", None, false), Err(InputError::Over));
