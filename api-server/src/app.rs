@@ -115,6 +115,7 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
     // The last layer is the first one that a request meets.
     routes
         .merge(compat::piston::routes(&app))
+        .merge(compat::judge0::routes(&app))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NO_STORE))
         .merge(openapi::routes(openapi::finished(document)))
         .merge(page::routes(frames))

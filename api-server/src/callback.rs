@@ -30,6 +30,8 @@ use tower::Service;
 use url::{Host, Url};
 
 use crate::address::may_be_called;
+use crate::backend::Asked;
+use crate::compat::judge0;
 use crate::metrics::Metrics;
 use crate::sending;
 use crate::shares::{Held, Room};
@@ -55,6 +57,8 @@ pub type Hook = Arc<dyn Fn(String, Notice) -> BoxFuture<'static, bool> + Send + 
 pub struct Notice {
     /// The run's id.
     pub id: String,
+    /// How it is sent.
+    pub method: Method,
     /// All of the run, where that is not too large.
     pub whole: Option<Bytes>,
     /// The run without what its program may make large, which says so.
@@ -79,11 +83,25 @@ impl Notice {
         Self { whole, ..Self::brief(&run) }
     }
 
+    /// A run in the words of the API that took it, perhaps without its output.
+    #[must_use]
+    pub fn to_whom_asked(run: Run, asked: &Asked, is_whole: bool) -> Self {
+        let told = |is_whole| judge0::to_callback(&run, asked, is_whole).map(Bytes::from);
+        match (told(false), told(is_whole)) {
+            (Some(brief), whole) => {
+                let whole = whole.filter(|json| is_whole && json.len() <= NOTICE_BYTES_MAX);
+                Self { id: run.id, method: Method::PUT, whole, brief }
+            }
+            (None, _) if is_whole => Self::of(run),
+            (None, _) => Self::brief(&run),
+        }
+    }
+
     /// A run whose output is too large to be told.
     #[must_use]
     pub fn brief(run: &Run) -> Self {
         let brief = written(&Brief { run: run.summary(), output_left_out: true });
-        Self { id: run.id.clone(), whole: None, brief }
+        Self { id: run.id.clone(), method: Method::POST, whole: None, brief }
     }
 
     /// As much of it as there is room for.
@@ -172,12 +190,12 @@ impl Callbacks {
     /// Tells a URL of a run, several times if need be, and says whether it was told. It is pending from now on.
     pub fn deliver(self: &Arc<Self>, url: String, notice: Notice) -> impl Future<Output = bool> + Send + 'static {
         let (callbacks, pending) = (self.clone(), Pending::one_more(&self.pending));
-        let id = notice.id.clone();
+        let (id, method) = (notice.id.clone(), notice.method.clone());
         let form = if pending.number > PENDING_MAX { None } else { notice.within(&self.room) };
         async move {
             let _pending = pending;
             let told = match form {
-                Some((body, _held)) => callbacks.attempts(&url, &id, &body).await,
+                Some((body, _held)) => callbacks.attempts(&url, &id, &method, &body).await,
                 None => Err(Failure::Crowded),
             };
             callbacks.count(&url, &id, &told);
@@ -205,14 +223,14 @@ impl Callbacks {
         }
     }
 
-    async fn attempts(&self, url: &str, id: &str, body: &Bytes) -> Result<(), Failure> {
+    async fn attempts(&self, url: &str, id: &str, method: &Method, body: &Bytes) -> Result<(), Failure> {
         let uri = checked(url, &self.allowed)?;
         let mut failure = Failure::Crowded;
         for pause in self.pauses {
             tokio::time::sleep(*pause).await;
             // Never closed.
             let _turn = self.turns.acquire().await;
-            match tokio::time::timeout(ATTEMPT_TIMEOUT, self.attempt(uri.clone(), id, body.clone())).await {
+            match tokio::time::timeout(ATTEMPT_TIMEOUT, self.attempt(uri.clone(), id, method, body.clone())).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) if !error.may_pass() => return Err(error),
                 Ok(Err(error)) => failure = error,
@@ -222,9 +240,9 @@ impl Callbacks {
         Err(failure)
     }
 
-    async fn attempt(&self, uri: Uri, id: &str, body: Bytes) -> Result<(), Failure> {
+    async fn attempt(&self, uri: Uri, id: &str, method: &Method, body: Bytes) -> Result<(), Failure> {
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -376,7 +394,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    use super::{Callbacks, NOTICE_BYTES_MAX, Notice, Refused, checked, only_public};
+    use super::{Callbacks, Method, NOTICE_BYTES_MAX, Notice, Refused, checked, only_public};
     use crate::metrics::Metrics;
     use crate::shares::Room;
 
@@ -476,7 +494,12 @@ mod tests {
 
     #[test]
     fn what_there_is_no_room_for_is_told_in_brief_and_then_not_at_all() {
-        let notice = || Notice { id: String::new(), whole: Some(vec![b' '; 80].into()), brief: vec![b' '; 15].into() };
+        let notice = || Notice {
+            id: String::new(),
+            method: Method::POST,
+            whole: Some(vec![b' '; 80].into()),
+            brief: vec![b' '; 15].into(),
+        };
         let room = Room::new(100);
         let held: Vec<_> = std::iter::repeat_with(|| notice().within(&room)).map_while(|form| form).collect();
         assert_eq!(held.iter().map(|(form, _)| form.len()).collect::<Vec<_>>(), [80, 15]);

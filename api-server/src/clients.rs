@@ -49,9 +49,15 @@ impl Clients {
         key.run().map(Some).ok_or(BackendError::TooManyRuns { most: key.concurrent_runs.map_or(u32::MAX, Into::into) })
     }
 
+    /// Whether a key is a client's own.
+    #[must_use]
+    pub fn is_key_of(&self, key: &str, client: &Client) -> bool {
+        self.keys.as_ref().and_then(|keys| keys.find(key)).is_some_and(|key| client.as_ref() == Some(&key.name))
+    }
+
     fn admit(
         &self,
-        dialect: Dialect,
+        key: Option<&str>,
         peer: Option<SocketAddr>,
         headers: &HeaderMap,
     ) -> Result<(Client, Asker), Problem> {
@@ -60,7 +66,7 @@ impl Clients {
             self.rate.ask(&asker).map_err(too_often)?;
             return Ok((None, asker));
         };
-        match dialect.key(headers).map(|key| keys.find(key)) {
+        match key.map(|key| keys.find(key)) {
             Some(Some(key)) => {
                 self.ask(&key).map_err(too_often)?;
                 Ok((Some(key.name.clone()), Asker::Key(key.name.clone())))
@@ -86,7 +92,8 @@ impl Clients {
 pub async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     let dialect = Dialect::of(request.method(), request.uri().path());
-    let admitted = app.clients.admit(dialect, peer, request.headers());
+    let key = dialect.key(request.uri(), request.headers());
+    let admitted = app.clients.admit(key.as_deref(), peer, request.headers());
     let answer = match admitted.and_then(|who| check_encoding(request.headers()).map(|()| who).map_err(Problem::from)) {
         Ok((client, asker)) => {
             request.extensions_mut().insert::<Client>(client);

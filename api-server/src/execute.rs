@@ -15,12 +15,12 @@ use crate::backend::{Client, Order};
 use crate::body;
 use crate::openapi::ExecuteRefusals;
 use crate::sending::Texts;
-use crate::taking::{CancelOnDrop, take};
+use crate::taking::{end, take};
 
 /// How long a client is kept waiting: both steps of a run at their largest limits, and ten minutes for its turn.
 pub const PATIENCE: Duration = Duration::from_secs(2 * 300 + 600);
 /// The same where there are tests, which take an hour at the most.
-const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
+pub const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
 
 /// Runs a program and waits for it. Nothing is kept of it behind the answer.
 ///
@@ -60,16 +60,9 @@ pub async fn execute(
 }
 
 async fn run(app: &App, order: Order) -> Result<Run, Problem> {
-    let client = order.client.clone();
-    let patience = if order.request.tests.is_empty() { PATIENCE } else { PATIENCE_WITH_TESTS };
+    let (client, has_tests) = (order.client.clone(), !order.request.tests.is_empty());
     let (taken, _running) = take(app, order).await?;
-    let id = taken.run.id;
-    let guard = CancelOnDrop::new(app, &client, &id);
-    // Given up, it is dropped, and the guard stops the run.
-    let run =
-        tokio::time::timeout(patience, app.backend.wait(&client, &id)).await.map_err(|_| no_result(patience))??;
-    guard.disarm();
-    Ok(run)
+    end(app, &client, &taken.run.id, has_tests).await
 }
 
 /// What a client is told whose run has not ended for so long.

@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use locus_core::request::is_label;
 use locus_core::token::body_digest;
-use locus_core::{Encoding, InvalidRequest, Outcome, Phase, Run, RunRequest, view};
+use locus_core::{Encoding, InvalidRequest, Phase, Run, RunRequest, view};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -20,12 +20,10 @@ use crate::app::App;
 use crate::backend::{Client, Once, Order, Page, Query, Taken};
 use crate::body;
 use crate::fields::cut;
-use crate::keys::Running;
-use crate::metrics::RunTimer;
 use crate::openapi::{CreateRefusals, ListRefusals, RunRefusals};
 use crate::query::{Parameters, Path, WaitQuery};
 use crate::sending;
-use crate::taking::{CancelOnDrop, take};
+use crate::taking::{CancelOnDrop, start};
 
 /// The path of runs.
 pub const PATH: &str = "/api/v1/runs";
@@ -87,22 +85,10 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let (request, bytes) = body::read(body).await?;
     let once = once(&headers, &client, &bytes)?;
-    let timer = app.metrics.run(&request.language);
     let may_come_back = once.is_some();
     let order = Order { request, client: client.clone(), once, keep_seconds: KEEP_SECONDS, note: None };
-    let (Taken { run, is_new }, running) = match take(&app, order).await {
-        Ok(taken) => taken,
-        Err(problem) => {
-            timer.ended(problem.reason);
-            return Err(problem);
-        }
-    };
+    let Taken { run, is_new } = start(&app, order).await?;
     let id = run.id.clone();
-    if is_new {
-        tokio::spawn(count(app.clone(), client.clone(), id.clone(), timer, running));
-    } else {
-        timer.forget();
-    }
     // A client that has named its request asks again when it has lost the answer.
     let guard = (!may_come_back).then(|| CancelOnDrop::new(&app, &client, &id));
     let run = match waited(&app, &client, &id, query.wait).await? {
@@ -281,14 +267,6 @@ async fn waited(app: &App, client: &Client, id: &str, wait: Option<Duration>) ->
     match tokio::time::timeout(wait, app.backend.wait(client, id)).await {
         Ok(run) => Ok(Some(run?)),
         Err(_) => Ok(None),
-    }
-}
-
-/// Counts a run at its end, whoever waits for it.
-async fn count(app: App, client: Client, id: String, timer: RunTimer, _running: Option<Running>) {
-    match app.backend.ended(&client, &id).await {
-        Ok(run) => timer.ended(run.outcome.map_or("None", Outcome::as_str)),
-        Err(error) => timer.ended(error.reason()),
     }
 }
 

@@ -1,14 +1,17 @@
-//! What `POST /execute` and `POST /api/v1/runs` share: taking a run, and stopping one that nobody waits for any more.
+//! What all APIs share: taking a run, counting its end, and stopping one that nobody waits for any more.
 
 use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
+use locus_core::{Outcome, Run};
 use tokio::runtime::Handle;
 
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{Backend, BackendError, Client, NOTE_BYTES_MAX, Order, Taken};
+use crate::execute::{PATIENCE, PATIENCE_WITH_TESTS, no_result};
 use crate::keys::Running;
+use crate::metrics::RunTimer;
 
 /// When to come back, perhaps to another server, after this one was told to stop.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -36,6 +39,48 @@ pub async fn take(app: &App, order: Order) -> Result<(Taken, Option<Running>), P
     };
     let taken = app.backend.create(order).await?;
     Ok((taken, running))
+}
+
+/// Takes a run that goes on by itself, and counts it at its end, whoever waits for it.
+///
+/// # Errors
+/// What the client is told in place of a run.
+pub async fn start(app: &App, order: Order) -> Result<Taken, Problem> {
+    let (client, timer) = (order.client.clone(), app.metrics.run(&order.request.language));
+    let (taken, running) = match take(app, order).await {
+        Ok(taken) => taken,
+        Err(problem) => {
+            timer.ended(problem.reason);
+            return Err(problem);
+        }
+    };
+    if taken.is_new {
+        tokio::spawn(count(app.clone(), client, taken.run.id.clone(), timer, running));
+    } else {
+        timer.forget();
+    }
+    Ok(taken)
+}
+
+async fn count(app: App, client: Client, id: String, timer: RunTimer, _running: Option<Running>) {
+    match app.backend.ended(&client, &id).await {
+        Ok(run) => timer.ended(run.outcome.map_or("None", Outcome::as_str)),
+        Err(error) => timer.ended(error.reason()),
+    }
+}
+
+/// The end of a run whose client waits for it in a request; it stops when the client goes away.
+///
+/// # Errors
+/// There is no end, or none in time.
+pub async fn end(app: &App, client: &Client, id: &str, has_tests: bool) -> Result<Run, Problem> {
+    let guard = CancelOnDrop::new(app, client, id);
+    let patience = if has_tests { PATIENCE_WITH_TESTS } else { PATIENCE };
+    // Given up, it is dropped, and the guard stops the run.
+    let waited = tokio::time::timeout(patience, app.backend.wait(client, id)).await;
+    let run = waited.map_err(|_| no_result(patience))??;
+    guard.disarm();
+    Ok(run)
 }
 
 /// Asks a run to stop when its client goes away, which drops the answer that is being made.

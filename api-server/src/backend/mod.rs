@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use locus_core::{Event, Phase, Run, RunRequest};
+use locus_core::{Event, LimitsRequest, Phase, Run, RunRequest};
 use locus_languages::{Compat, Language};
 use locus_runner::sandbox::SandboxReport;
 use serde::Serialize;
@@ -203,15 +203,39 @@ pub struct LanguageInfo {
     /// Whether programs in it are compiled before they run.
     #[serde(skip)]
     pub compiles: bool,
+    /// The compiler's argv; empty where there is none.
+    #[serde(skip)]
+    pub compile: Vec<String>,
+    /// The program's argv.
+    #[serde(skip)]
+    pub run: Vec<String>,
+    /// Its own limits, where they are not those of all.
+    #[serde(skip)]
+    pub limits: LimitsRequest,
 }
 
 impl From<&Language> for LanguageInfo {
     fn from(language: &Language) -> Self {
         let (selector, editor) = (language.selector(), language.editor_mode().map(str::to_owned));
-        let compiles = language.compile.is_some();
-        let Language { id, name, version, default, aliases, file_name, libraries, example, compat, .. } =
-            language.clone();
-        Self { id, name, version, default, selector, aliases, file_name, editor, libraries, example, compat, compiles }
+        let Language { id, name, version, default, aliases, file_name, libraries, example, .. } = language.clone();
+        let Language { compat, compile, run, limits, .. } = language.clone();
+        Self {
+            id,
+            name,
+            version,
+            default,
+            selector,
+            aliases,
+            file_name,
+            editor,
+            libraries,
+            example,
+            compat,
+            compiles: compile.is_some(),
+            compile: compile.unwrap_or_default(),
+            run,
+            limits,
+        }
     }
 }
 

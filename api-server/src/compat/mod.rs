@@ -4,13 +4,16 @@
 //! What stands in front of all routes (keys, rates, bounds) refuses in the words of the API that was called. A
 //! [`Dialect`] is those words.
 
+use std::borrow::Cow;
+
 use axum::Json;
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::answer::{Output, Problem, ProblemBody};
 
 pub mod beside;
+pub mod judge0;
 pub mod librechat;
 pub mod mcp;
 pub mod piston;
@@ -28,6 +31,8 @@ pub enum Dialect {
     Piston,
     /// That of LibreChat's code interpreter: an error.
     LibreChat,
+    /// Judge0's: an error, or nothing.
+    Judge0,
 }
 
 impl Dialect {
@@ -38,23 +43,25 @@ impl Dialect {
             "/execute" if method == Method::POST => Self::Execute,
             path if piston::owns(path) => Self::Piston,
             path if librechat::owns(path) => Self::LibreChat,
+            path if judge0::owns(path) => Self::Judge0,
             _ => Self::Native,
         }
     }
 
     /// The API key of a request, where the API has it.
     #[must_use]
-    pub fn key(self, headers: &HeaderMap) -> Option<&str> {
+    pub fn key<'a>(self, uri: &Uri, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
         let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
         if self == Self::LibreChat
             && let Some(key) = text(X_API_KEY)
         {
-            return Some(key);
+            return Some(key.into());
         }
-        let authorization = text(header::AUTHORIZATION)?;
-        match (self, authorization.split_once(' ')) {
-            (_, Some((scheme, key))) if scheme.eq_ignore_ascii_case("bearer") => Some(key.trim()),
-            (Self::Piston, None) => Some(authorization),
+        let authorization = text(header::AUTHORIZATION);
+        match (self, authorization.map(|text| text.split_once(' ').ok_or(text))) {
+            (_, Some(Ok((scheme, key)))) if scheme.eq_ignore_ascii_case("bearer") => Some(key.trim().into()),
+            (Self::Piston, Some(Err(key))) => Some(key.into()),
+            (Self::Judge0, _) => judge0::key(uri, headers).map(Cow::Owned),
             _ => None,
         }
     }
@@ -72,6 +79,7 @@ impl Dialect {
             Self::Execute => (status, Json(Output { error: message.clone(), ..Output::default() })).into_response(),
             Self::Piston => piston::told(problem),
             Self::LibreChat => librechat::told(problem, &headers),
+            Self::Judge0 => judge0::told(&problem),
         };
         response.headers_mut().extend(headers);
         response
@@ -80,7 +88,9 @@ impl Dialect {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderMap, HeaderValue, Method};
+    use std::borrow::Cow;
+
+    use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 
     use super::{Dialect, X_API_KEY};
 
@@ -101,6 +111,9 @@ mod tests {
             ("/librechat", Dialect::LibreChat),
             ("/librechats", Dialect::Native),
             ("/mcp", Dialect::Native),
+            ("/submissions", Dialect::Judge0),
+            ("/languages/71/x", Dialect::Judge0),
+            ("/api/v1/languages", Dialect::Native),
         ] {
             assert_eq!(Dialect::of(&Method::POST, path), dialect, "{path}");
         }
@@ -117,13 +130,16 @@ mod tests {
             (Dialect::Piston, "a", Some("a")),
             (Dialect::Piston, "Bearer a", Some("a")),
             (Dialect::Piston, "Basic a", None),
+            (Dialect::Judge0, "Bearer a", Some("a")),
+            (Dialect::Judge0, "a", None),
         ] {
             let headers =
                 HeaderMap::from_iter([("authorization".parse().expect("a name"), HeaderValue::from_static(value))]);
-            assert_eq!(dialect.key(&headers), key, "{dialect:?} {value:?}");
+            assert_eq!(dialect.key(&Uri::default(), &headers).as_deref(), key, "{dialect:?} {value:?}");
         }
-        assert_eq!(Dialect::Piston.key(&HeaderMap::new()), None);
+        let key = |dialect: Dialect, headers: &HeaderMap| dialect.key(&Uri::default(), headers).map(Cow::into_owned);
+        assert_eq!(key(Dialect::Piston, &HeaderMap::new()), None);
         let headers = HeaderMap::from_iter([(X_API_KEY, HeaderValue::from_static("a"))]);
-        assert_eq!((Dialect::LibreChat.key(&headers), Dialect::Native.key(&headers)), (Some("a"), None));
+        assert_eq!((key(Dialect::LibreChat, &headers), key(Dialect::Native, &headers)), (Some("a".to_owned()), None));
     }
 }

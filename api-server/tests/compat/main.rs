@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod judge0;
 mod piston;
 
 use common::Server;
@@ -23,6 +24,8 @@ fn main() {
     let mut trials = recorded::trials(&base, locus_contract::PISTON, "piston");
     trials.extend(piston::trials(server.address));
     trials.extend(recorded::trials(&base, locus_contract::LIBRECHAT, "librechat"));
+    trials.extend(recorded::trials(&base, locus_contract::JUDGE0, "judge0"));
+    trials.extend(judge0::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     // It ends the process, which would leave the server behind.
     drop(server);

@@ -53,6 +53,9 @@ pub fn trials(base: &Base) -> Vec<Trial> {
     modules.concat().into_iter().map(|(name, test)| trial(name, test, base.clone())).collect()
 }
 
+/// The table of what Judge0 answers.
+pub const JUDGE0: &str = include_str!("../compat/judge0.yaml");
+
 /// The table of what Piston answers.
 pub const PISTON: &str = include_str!("../compat/piston.yaml");
 /// What LibreChat's code interpreter answers.

@@ -14,5 +14,6 @@ fn main() {
     let base = Base { url, key: None };
     let mut trials = locus_contract::trials(&base);
     trials.extend(recorded::trials(&base, locus_contract::PISTON, "piston"));
+    trials.extend(recorded::trials(&base, locus_contract::JUDGE0, "judge0"));
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -14,6 +14,7 @@ use locus_api::{CodeRun, labels};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::order::asked;
 use super::runs::Runs;
 use super::view;
 use crate::callback::{Hook, Notice};
@@ -113,7 +114,7 @@ impl Callbacks {
 fn notice(run: &CodeRun) -> Notice {
     let told = view::run(run);
     let is_cut = run.status.as_ref().is_some_and(|status| status.pod_kept_until.is_some());
-    if is_cut { Notice::brief(&told) } else { Notice::of(told) }
+    Notice::to_whom_asked(told, &asked(run), !is_cut)
 }
 
 /// Whether the end of a run is still to be told. What the front door has not made is none of its business.

@@ -47,6 +47,9 @@ impl Driver {
 
 /// What a callback tells of the run.
 async fn notice(kept: &Arc<Kept>) -> Notice {
+    if let Some(asked) = &kept.asked {
+        return Notice::to_whom_asked(kept.whole().await, asked, true);
+    }
     // What its program wrote is not put together to be left out.
     if kept.output() > NOTICE_BYTES_MAX { Notice::brief(&kept.summary()) } else { Notice::of(kept.whole().await) }
 }
