@@ -35,7 +35,7 @@ struct Route {
 }
 
 /// The first one is what the others are measured by.
-const ROUTES: [Route; 3] = [
+const ROUTES: [Route; 5] = [
     Route {
         name: "native",
         path: "/api/v1/runs?wait=30s",
@@ -53,6 +53,18 @@ const ROUTES: [Route; 3] = [
         path: "/api/v2/execute",
         body: || json!({ "language": "python", "version": "*", "files": [{ "content": CODE }] }),
         stdout: "/run/stdout",
+    },
+    Route {
+        name: "Judge0",
+        path: "/submissions?wait=true",
+        body: || json!({ "language_id": 71, "source_code": CODE }),
+        stdout: "/stdout",
+    },
+    Route {
+        name: "Judge0, judged",
+        path: "/submissions?wait=true",
+        body: || json!({ "language_id": 71, "source_code": CODE, "expected_output": "hello" }),
+        stdout: "/stdout",
     },
 ];
 

@@ -107,7 +107,12 @@ pub fn router(app: App, origins: AllowOrigin) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID])
+        .allow_headers(
+            [header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID]
+                .into_iter()
+                .chain(compat::judge0::HEADERS)
+                .collect::<Vec<_>>(),
+        )
         .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(PREFLIGHT_MAX_AGE);
     let frames = if app.pages.is_own_alone() { Frames::OwnPage } else { Frames::Anyone };

@@ -16,6 +16,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("judge0: a key may stand in its header or in the query", keys()),
+        trial("judge0: a page may send its headers where it may call", preflight()),
         trial("judge0: who is authorised sees all of its own submissions", pages()),
         trial("judge0: a full queue takes no submission, and of a batch none", full_queue()),
         trial("judge0: a callback is sent the submission in base64", callback()),
@@ -65,6 +66,18 @@ async fn keys() {
     let path = format!("/submissions/{}", token["token"].as_str().expect("a token"));
     assert_eq!(get(&path, &[("X-Auth-Token", "a")]).await.status, StatusCode::OK);
     assert_eq!(get(&path, &[("X-Auth-Token", "b")]).await.status, StatusCode::NOT_FOUND, "it is another client's");
+}
+
+async fn preflight() {
+    let server = Server::start(&["--cors-origin", "https://a.example"]);
+    let headers = [
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "content-type,x-auth-token,x-auth-user"),
+    ];
+    let answer = call(server.address, Method::OPTIONS, "/submissions", &headers, "").await;
+    let allowed = answer.headers["access-control-allow-headers"].to_str().expect("text").to_lowercase();
+    assert!(["x-auth-token", "x-auth-user", "tokens"].iter().all(|name| allowed.contains(name)), "{allowed}");
 }
 
 async fn pages() {

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::Response;
 
 use super::answer::{Refusal, head};
@@ -12,6 +12,12 @@ use crate::backend::Client;
 
 const TOKEN: &str = "X-Auth-Token";
 const USER: &str = "X-Auth-User";
+/// The headers that its clients send from web pages, beside those of all.
+pub const HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-auth-token"),
+    HeaderName::from_static("x-auth-user"),
+    HeaderName::from_static("tokens"),
+];
 
 /// The API key that a request names in Judge0's way.
 #[must_use]

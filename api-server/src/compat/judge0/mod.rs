@@ -30,7 +30,7 @@ mod submission;
 mod submissions;
 mod told;
 
-pub use access::key;
+pub use access::{HEADERS, key};
 pub use told::to_callback;
 
 /// The first parts of all paths.
