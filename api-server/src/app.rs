@@ -104,16 +104,12 @@ impl App {
 
 /// All routes. `origins` are the web pages that may call them.
 pub fn router(app: App, origins: AllowOrigin) -> Router {
+    let own_headers = [header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID];
     let cors = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers(
-            [header::CONTENT_TYPE, header::AUTHORIZATION, IDEMPOTENCY_KEY, LAST_EVENT_ID, REQUEST_ID]
-                .into_iter()
-                .chain(compat::judge0::HEADERS)
-                .collect::<Vec<_>>(),
-        )
-        .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
+        .allow_headers(own_headers.into_iter().chain(compat::request_headers()).collect::<Vec<_>>())
+        .expose_headers([header::LOCATION, header::RETRY_AFTER, REQUEST_ID, compat::mcp::SESSION_ID])
         .max_age(PREFLIGHT_MAX_AGE);
     let frames = if app.pages.is_own_alone() { Frames::OwnPage } else { Frames::Anyone };
     let (routes, document) = documented(&app).split_for_parts();

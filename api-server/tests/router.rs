@@ -255,7 +255,8 @@ async fn a_page_of_another_origin_may_call() {
     for method in ["GET", "POST", "DELETE"] {
         assert!(headers["access-control-allow-methods"].to_str().is_ok_and(|list| list.contains(method)), "{method}");
     }
-    for name in ["content-type", "authorization", "idempotency-key", "last-event-id"] {
+    for name in ["content-type", "authorization", "idempotency-key", "last-event-id", "x-auth-token", "mcp-session-id"]
+    {
         assert!(headers["access-control-allow-headers"].to_str().is_ok_and(|list| list.contains(name)), "{name}");
     }
 

@@ -20,6 +20,12 @@ pub mod piston;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// What their clients send in headers, beside those of our own: browsers ask whether they may.
+pub fn request_headers() -> impl Iterator<Item = HeaderName> {
+    let of_assistants = [X_API_KEY, mcp::SESSION_ID, HeaderName::from_static("mcp-protocol-version")];
+    judge0::HEADERS.into_iter().chain(of_assistants)
+}
+
 /// In which API's words a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {

@@ -36,7 +36,8 @@ mod tools;
 /// Where the endpoint is.
 pub const PATH: &str = "/mcp";
 
-const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// The session of a client: in the answer that begins it, and in the requests behind.
+pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// What a client is told of the server when it connects, for the model to read.
 const INSTRUCTIONS: &str = "Runs programs in a sandbox, each by itself: nothing of one run is there in the next, and there \
                             is no network unless the operator allows it. Print what you want to see.";
