@@ -129,7 +129,7 @@ async fn asked(client: &Client<HttpConnector, Body>, server: &Server, route: &Ro
     let time = begin.elapsed();
     let text = std::str::from_utf8(&body).expect("text");
     // MCP answers with a stream of events, of which the last is the answer.
-    let text = text.lines().filter_map(|line| line.strip_prefix("data: ")).last().unwrap_or(text);
+    let text = text.lines().filter_map(|line| line.strip_prefix("data: ")).next_back().unwrap_or(text);
     let answer: Value = serde_json::from_str(text).expect("JSON");
     assert!(parts.status.is_success(), "{answer}");
     assert_eq!(answer.pointer(route.stdout), Some(&json!("hello\n")), "{answer}");

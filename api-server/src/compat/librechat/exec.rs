@@ -57,7 +57,7 @@ struct Given {
 ///
 /// # Errors
 /// Why there is no result.
-pub async fn exec(
+pub async fn run(
     State(app): State<App>,
     Extension(client): Extension<Client>,
     body: Body,

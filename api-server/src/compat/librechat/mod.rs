@@ -35,7 +35,7 @@ pub fn owns(path: &str) -> bool {
 /// The routes.
 pub fn routes() -> Router<App> {
     let routes = Router::new()
-        .route("/exec", post(exec::exec))
+        .route("/exec", post(exec::run))
         .route("/upload", post(upload::one))
         .route("/upload/batch", post(upload::batch))
         .route("/files/{session}", get(files::list))
