@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::common::{Answer, Server, call};
 use crate::trial;
 
+const KIND: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 pub fn trials() -> Vec<Trial> {
@@ -19,6 +20,8 @@ pub fn trials() -> Vec<Trial> {
         trial("judge0: a page may send its headers where it may call", preflight()),
         trial("judge0: who is authorised sees all of its own submissions", pages()),
         trial("judge0: a full queue takes no submission, and of a batch none", full_queue()),
+        trial("judge0: a batch beyond the runs of a key begins none of them", full_key()),
+        trial("judge0: a large submission is told whole, and a list of many is not", large()),
         trial("judge0: a callback is sent the submission in base64", callback()),
     ]
 }
@@ -28,7 +31,7 @@ fn with_keys() -> (Server, tempfile::NamedTempFile) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let entry = |name: &str| {
         let hash: Vec<String> = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("- {{name: {name}, sha256: {}}}\n", hash.concat())
+        format!("- {{name: {name}, sha256: {}, concurrentRuns: 8}}\n", hash.concat())
     };
     std::fs::write(file.path(), format!("keys:\n{}{}", entry("a"), entry("b"))).expect("it is written");
     (Server::start(&["--api-keys", file.path().to_str().expect("text")]), file)
@@ -105,6 +108,11 @@ async fn pages() {
     let page = ask(Method::GET, "/submissions?per_page=2&page=2&fields=stdout&base64_encoded=true", &own).await.json();
     assert_eq!(page["submissions"], json!([{"stdout": "MAo=\n"}]));
     assert_eq!((&page["meta"]["next_page"], &page["meta"]["prev_page"]), (&Value::Null, &json!(1)));
+    let last = ask(Method::GET, &format!("/submissions?page={}", i64::MAX), &own).await;
+    assert_eq!(last.status, StatusCode::OK, "{last:?}");
+    let meta = &last.json()["meta"];
+    assert_eq!(last.json()["submissions"], json!([]));
+    assert_eq!((&meta["current_page"], &meta["next_page"]), (&json!(i64::MAX), &Value::Null));
     for (query, error) in [
         ("page=0", "invalid page: 0"),
         ("page=x", "invalid page: 0"),
@@ -142,6 +150,45 @@ async fn full_queue() {
     let full = submit(&server, "/submissions?wait=true", &[], &slow).await;
     assert_eq!((full.status, full.json()), (StatusCode::SERVICE_UNAVAILABLE, json!({"error": "queue is full"})));
     assert_eq!(full.headers["content-type"], "application/json; charset=utf-8");
+}
+
+async fn full_key() {
+    let (server, _file) = with_keys();
+    let own = [("X-Auth-Token", "a"), ("X-Auth-User", "a")];
+    let program = json!({"source_code": "print(1)", "language_id": 71});
+    let batch = json!({"submissions": vec![program; 9]});
+    let refused = submit(&server, "/submissions/batch", &own, &batch).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{refused:?}");
+    let listed = call(server.address, Method::GET, "/submissions", &own, "").await;
+    assert_eq!(listed.json()["meta"]["total_count"], 0, "{listed:?}");
+}
+
+async fn large() {
+    let server = Server::start(&[]);
+    let get = async |path: String| call(server.address, Method::GET, &path, &[], "").await;
+    // Each byte of it is six of JSON.
+    let source_code = "import sys; sys.stdout.write('\\0' * 9000000)";
+    let program = json!({"source_code": source_code, "language_id": 71, "max_file_size": 16384});
+    let stdout = "\0".repeat(9_000_000);
+    let done = submit(&server, "/submissions?wait=true", &[], &program).await;
+    assert_eq!((done.status, &done.headers["content-type"]), (StatusCode::CREATED, &KIND));
+    let done = done.json();
+    assert!(done["stdout"] == stdout.as_str() && done["status"]["id"] == 3, "{}", done["status"]);
+    let token = done["token"].as_str().expect("a token");
+    let alone = get(format!("/submissions/{token}?fields=stdout")).await;
+    assert_eq!((alone.status, &alone.headers["content-type"]), (StatusCode::OK, &KIND));
+    assert!(alone.json() == json!({ "stdout": stdout }));
+    let batch = |count: usize, fields| {
+        get(format!("/submissions/batch?tokens={}&fields={fields}", [token].repeat(count).join(",")))
+    };
+    let three = batch(3, "stdout").await;
+    assert_eq!(three.status, StatusCode::OK);
+    assert!(three.json()["submissions"][2]["stdout"] == stdout.as_str());
+    let many = batch(4, "stdout").await;
+    assert_eq!(many.status, StatusCode::BAD_REQUEST);
+    assert!(many.json()["error"].as_str().expect("text").contains("too large for one answer"));
+    let small = batch(20, "status_id").await;
+    assert_eq!(small.json()["submissions"], json!(vec![json!({"status_id": 3}); 20]));
 }
 
 async fn callback() {

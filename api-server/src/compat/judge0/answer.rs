@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::submission::Errors;
 use crate::answer::Problem;
+use crate::sending::Texts;
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
@@ -15,6 +16,22 @@ const HTML: &str = "text/html; charset=utf-8";
 /// An object whose keys come in this order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ordered(pub Vec<(&'static str, Value)>);
+
+impl Ordered {
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        self.0.iter_mut().filter_map(|(_, value)| if let Value::String(text) = value { Some(text) } else { None })
+    }
+
+    /// The bytes of its texts.
+    pub fn weight(&self) -> usize {
+        self.0.iter().filter_map(|(_, value)| value.as_str()).map(str::len).sum()
+    }
+
+    /// Puts its long texts among others, so that they are written as they are sent.
+    pub fn put(&mut self, texts: &mut Texts) {
+        self.texts().for_each(|text| texts.put(text));
+    }
+}
 
 impl Serialize for Ordered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -28,6 +45,11 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
         Ok(body) => (status, [(header::CONTENT_TYPE, JSON)], body).into_response(),
         Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
+}
+
+/// JSON with a status, some of whose texts stand apart.
+pub fn with_texts(status: StatusCode, texts: Texts, body: &impl Serialize) -> Response {
+    (status, [(header::CONTENT_TYPE, JSON)], texts.answer(body)).into_response()
 }
 
 /// JSON with 200.

@@ -1,5 +1,6 @@
 //! Which numbers mean which language.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -77,13 +78,18 @@ pub async fn all(State(app): State<App>) -> Response {
 }
 
 /// `GET /languages/{id}`.
-pub async fn show(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+pub async fn show(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let missing = || Refusal::by_framework(StatusCode::NOT_FOUND, &headers);
+    // What is no text is no number either.
+    let Path(id) = id.map_err(|_| missing())?;
     app.backend.surveyed().await;
     let known = app.backend.languages();
     let number = casts::integer(&Value::String(id)).unwrap_or_default();
-    let Some(language) = find(&known, number) else {
-        return Err(Refusal::by_framework(StatusCode::NOT_FOUND, &headers));
-    };
+    let language = find(&known, number).ok_or_else(missing)?;
     let line = |argv: &[String]| argv.join(" ").replace("{main}", &language.file_name);
     Ok(ok(&Ordered(vec![
         ("id", number.into()),

@@ -1,9 +1,11 @@
 //! `/submissions`: taken, told and listed.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -12,7 +14,7 @@ use locus_core::Run;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::answer::{Ordered, Refusal, json, ok};
+use super::answer::{Ordered, Refusal, json, with_texts};
 use super::fields::Fields;
 use super::params::Params;
 use super::submission::{self, Errors};
@@ -20,8 +22,9 @@ use super::told::{NoText, Told};
 use super::{access, casts, config, languages, run};
 use crate::answer::Problem;
 use crate::app::App;
-use crate::backend::{Asked, BackendError, Client, LanguageInfo, Query};
+use crate::backend::{Asked, BackendError, Client, LanguageInfo, Order, Query};
 use crate::body;
+use crate::sending::Texts;
 use crate::taking::{end, start};
 
 const NO_TEXT: &str =
@@ -30,6 +33,9 @@ const NO_TEXT_AMONG: &str = "some attributes for one or more submissions cannot 
                              base64_encoded=true query parameter";
 /// The runs that are looked through at one time for a list.
 const SUMMARIES: usize = 100;
+/// The bytes of the texts of a list. A submission that is alone in it may have more.
+const LIST_BYTES_MAX: usize = 32 << 20;
+const TOO_LARGE: &str = "these submissions are too large for one answer: ask for fewer of them, or for fewer fields";
 
 /// How submissions are told: what of them, and in which form.
 struct Form {
@@ -62,7 +68,9 @@ pub async fn create(
     let (parts, body) = request.into_parts();
     let params = read(&parts, body).await?;
     let form = Form::of(&app, &params)?;
-    let (run, asked) = make(&app, &client, &params, &form).await?;
+    let order = order(&app, &client, &params, &form).await.map_err(Refusal::Errors)?;
+    let asked = Asked { request: order.request.clone(), note: order.note.clone() };
+    let run = begin(&app, order).await?;
     let token = run::token(&run.id).to_owned();
     if !params.is_on("wait") {
         return Ok(json(StatusCode::CREATED, &json!({ "token": token })));
@@ -72,20 +80,23 @@ pub async fn create(
         Some(Ok(parts)) => parts,
         _ => Ordered(vec![("error", NO_TEXT.into()), ("token", token.into())]),
     };
-    Ok(json(StatusCode::CREATED, &told))
+    Ok(alone(StatusCode::CREATED, told))
 }
 
-/// Takes a submission: the run that it is, and what it was asked for with.
-async fn make(app: &App, client: &Client, params: &Params, form: &Form) -> Result<(Run, Asked), Refusal> {
+/// The run that a submission asks for.
+async fn order(app: &App, client: &Client, params: &Params, form: &Form) -> Result<Order, Errors> {
     let known = with_language(app, params, &form.known).await;
-    let submission = submission::read(params, form.is_base64, &known).map_err(Refusal::Errors)?;
+    let submission = submission::read(params, form.is_base64, &known)?;
     if let (Some(url), Some(callbacks)) = (&submission.callback_url, &app.callbacks) {
-        callbacks.check(url).map_err(|error| Refusal::Errors(Errors::of("callback_url", error.to_string())))?;
+        callbacks.check(url).map_err(|error| Errors::of("callback_url", error.to_string()))?;
     }
-    let order = run::order(submission, client.clone()).map_err(Refusal::Errors)?;
-    let asked = Asked { request: order.request.clone(), note: order.note.clone() };
+    run::order(submission, client.clone())
+}
+
+/// Takes the run.
+async fn begin(app: &App, order: Order) -> Result<Run, Refusal> {
     match start(app, order).await {
-        Ok(taken) => Ok((taken.run, asked)),
+        Ok(taken) => Ok(taken.run),
         Err(Problem { status: StatusCode::BAD_REQUEST, message, .. }) => {
             Err(Refusal::Said(StatusCode::UNPROCESSABLE_ENTITY, message))
         }
@@ -110,15 +121,24 @@ async fn with_language<'a>(app: &App, params: &Params, known: &'a [LanguageInfo]
 pub async fn show(
     State(app): State<App>,
     Extension(client): Extension<Client>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, _) = request.into_parts();
     let form = Form::of(&app, &Params::of(&parts))?;
     let missing = || Refusal::by_framework(StatusCode::NOT_FOUND, &parts.headers);
+    // What is no text is no token either.
+    let Path(token) = token.map_err(|_| missing())?;
     let (run, asked) = found(&app, &client, &token).await?.ok_or_else(missing)?;
     let told = form.told(&run, &asked).ok_or_else(missing)?;
-    Ok(ok(&told.map_err(|NoText| Refusal::bad(NO_TEXT))?))
+    Ok(alone(StatusCode::OK, told.map_err(|NoText| Refusal::bad(NO_TEXT))?))
+}
+
+/// The answer that tells of one submission.
+fn alone(status: StatusCode, mut told: Ordered) -> Response {
+    let mut texts = Texts::default();
+    told.put(&mut texts);
+    with_texts(status, texts, &told)
 }
 
 /// The run of a token with what it was asked for; none where there is no such run.
@@ -136,12 +156,7 @@ async fn found(app: &App, client: &Client, token: &str) -> Result<Option<(Run, A
 ///
 /// # Errors
 /// Always.
-pub async fn destroy(
-    State(app): State<App>,
-    Extension(client): Extension<Client>,
-    Path(_): Path<String>,
-    request: Request,
-) -> Refusal {
+pub async fn destroy(State(app): State<App>, Extension(client): Extension<Client>, request: Request) -> Refusal {
     let (parts, _) = request.into_parts();
     let params = Params::of(&parts);
     let authorized = access::authorized(&app, &client, &parts.headers, &params);
@@ -176,14 +191,14 @@ pub async fn index(
     let pages = i64::try_from(all.len().div_ceil(size)).unwrap_or(i64::MAX).max(1);
     let meta = Ordered(vec![
         ("current_page", page.into()),
-        ("next_page", (page < pages).then_some(page + 1).into()),
+        ("next_page", (page < pages).then(|| page + 1).into()),
         ("prev_page", (page > 1).then_some(page - 1).into()),
         ("total_pages", pages.into()),
         ("total_count", all.len().into()),
     ]);
     // One that has left meanwhile is in no list.
     let submissions = listed.into_iter().flatten().map(Some).collect();
-    Ok(ok(&Listed { submissions, meta: Some(meta) }))
+    Ok(Listed { submissions, meta: Some(meta) }.answer())
 }
 
 /// Several submissions, perhaps as a page of all of them.
@@ -192,6 +207,14 @@ struct Listed {
     submissions: Vec<Option<Ordered>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<Ordered>,
+}
+
+impl Listed {
+    fn answer(mut self) -> Response {
+        let mut texts = Texts::default();
+        self.submissions.iter_mut().flatten().for_each(|told| told.put(&mut texts));
+        with_texts(StatusCode::OK, texts, &self)
+    }
 }
 
 /// Summaries of all of a client's submissions, the newest first.
@@ -209,19 +232,33 @@ pub async fn summaries(app: &App, client: &Client) -> Result<Vec<Run>, Problem> 
     }
 }
 
-/// The submissions of tokens, each where there is one.
-async fn listed(
+/// The submissions of tokens, each where there is one. They are read one after another, each of them once, and no further
+/// than to what one answer may hold.
+async fn listed<'a>(
     app: &App,
     client: &Client,
-    tokens: impl Iterator<Item = &str>,
+    tokens: impl Iterator<Item = &'a str>,
     form: &Form,
 ) -> Result<Vec<Option<Ordered>>, Refusal> {
-    let found = futures::future::join_all(tokens.map(|token| found(app, client, token))).await;
-    let told = found.into_iter().map(|found| {
-        let told = found?.and_then(|(run, asked)| form.told(&run, &asked)).transpose();
-        told.map_err(|NoText| Refusal::bad(NO_TEXT_AMONG))
-    });
-    told.collect()
+    let (mut listed, mut places, mut total) = (Vec::<Option<Ordered>>::new(), HashMap::new(), 0);
+    for token in tokens {
+        let place = *places.entry(token).or_insert(listed.len());
+        let is_new = place == listed.len();
+        if is_new {
+            let found = found(app, client, token).await?;
+            let told = found.and_then(|(run, asked)| form.told(&run, &asked)).transpose();
+            listed.push(told.map_err(|NoText| Refusal::bad(NO_TEXT_AMONG))?);
+        }
+        let before = total;
+        total += listed[place].as_ref().map_or(0, Ordered::weight);
+        if before > 0 && total > LIST_BYTES_MAX {
+            return Err(Refusal::bad(TOO_LARGE));
+        }
+        if !is_new {
+            listed.push(listed[place].clone());
+        }
+    }
+    Ok(listed)
 }
 
 /// `POST /submissions/batch`.
@@ -239,10 +276,19 @@ pub async fn create_batch(
     check_size(batch.len())?;
     let (fields, is_base64) = (Fields::default(), params.is_on("base64_encoded"));
     let form = Form { fields, is_base64, known: app.backend.languages() };
-    let (mut ids, mut answers) = (Vec::new(), Vec::new());
+    let mut orders = Vec::new();
     for part in batch {
-        answers.push(match make(&app, &client, &Params::of_part(part), &form).await {
-            Ok((run, _)) => {
+        orders.push(order(&app, &client, &Params::of_part(part), &form).await);
+    }
+    check_room(&app, &client, orders.iter().flatten().count())?;
+    let (mut ids, mut answers) = (Vec::new(), Vec::new());
+    for order in orders {
+        let begun = match order {
+            Ok(order) => begin(&app, order).await,
+            Err(errors) => Err(Refusal::Errors(errors)),
+        };
+        answers.push(match begun {
+            Ok(run) => {
                 let token = run::token(&run.id).to_owned();
                 ids.push(run.id);
                 Part::Taken { token }
@@ -258,6 +304,12 @@ pub async fn create_batch(
     }
     let status = if ids.is_empty() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::CREATED };
     Ok(json(status, &answers))
+}
+
+/// Whether a client may have so many runs more at one time, so that none is begun where it may not.
+fn check_room(app: &App, client: &Client, count: usize) -> Result<(), Problem> {
+    let room: Result<Vec<_>, _> = (0..count).map(|_| app.clients.run(client)).collect();
+    Ok(room.map(drop)?)
 }
 
 /// What is answered to one submission of a batch.
@@ -294,7 +346,7 @@ pub async fn show_batch(
     let tokens: Vec<&str> = if tokens.is_empty() { Vec::new() } else { tokens.split(',').collect() };
     check_size(tokens.len())?;
     let submissions = listed(&app, &client, tokens.into_iter(), &form).await?;
-    Ok(ok(&Listed { submissions, meta: None }))
+    Ok(Listed { submissions, meta: None }.answer())
 }
 
 fn check_size(count: usize) -> Result<(), Refusal> {
