@@ -65,12 +65,15 @@ pub fn whole(number: f64) -> i64 {
 }
 
 fn leading_digits(text: &str) -> i64 {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    let signed = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let sign = text.len() - signed.len();
+    let end = signed.find(|c: char| !c.is_ascii_digit()).unwrap_or(signed.len());
+    let nearest = match (end, text.starts_with('-')) {
+        (0, _) => 0,
+        (_, true) => i64::MIN,
+        (_, false) => i64::MAX,
     };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    digits[..end].parse::<i64>().map_or_else(|_| if end == 0 { 0 } else { i64::MAX }, |number| sign * number)
+    text[..sign + end].parse().unwrap_or(nearest)
 }
 
 #[cfg(test)]
@@ -82,11 +85,13 @@ mod tests {
     #[test]
     fn a_value_is_read_as_what_is_wanted() {
         type Row = (Value, Option<&'static str>, Option<i64>, Option<bool>, Option<f64>);
-        let table: [Row; 14] = [
+        let table: [Row; 16] = [
             (json!("71"), Some("71"), Some(71), Some(true), Some(71.0)),
             (json!("71abc"), Some("71abc"), Some(71), Some(true), None),
             (json!("abc"), Some("abc"), Some(0), Some(true), None),
             (json!("-3"), Some("-3"), Some(-3), Some(true), Some(-3.0)),
+            (json!("+3x"), Some("+3x"), Some(3), Some(true), None),
+            (json!("-"), Some("-"), Some(0), Some(true), None),
             (json!(""), Some(""), None, None, None),
             (json!("1.5"), Some("1.5"), Some(1), Some(true), Some(1.5)),
             (json!("inf"), Some("inf"), Some(0), Some(true), None),
@@ -104,5 +109,12 @@ mod tests {
             assert_eq!(boolean(&value), as_boolean, "{value}");
             assert_eq!(number(&value), as_number, "{value}");
         }
+    }
+
+    #[test]
+    fn a_number_beyond_all_is_the_nearest_one() {
+        let digits = "9".repeat(20);
+        assert_eq!(integer(&json!(digits)), Some(i64::MAX));
+        assert_eq!(integer(&json!(format!("-{digits}x"))), Some(i64::MIN));
     }
 }

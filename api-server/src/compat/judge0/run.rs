@@ -124,6 +124,7 @@ fn refused(error: &InvalidRequest) -> Errors {
         (InvalidRequest::FileName(_) | InvalidRequest::FileTwice(_) | InvalidRequest::TooManyFiles, _) => {
             "additional_files"
         }
+        (InvalidRequest::NulByte("a compiler argument"), _) => "compiler_options",
         (InvalidRequest::NulByte(_), _) | (_, "args" | "an item of args") => "command_line_arguments",
         (_, "compileArgs" | "an item of compileArgs") => "compiler_options",
         (_, "stdin" | "tests.stdin") => "stdin",
@@ -236,10 +237,13 @@ mod tests {
     fn what_is_too_much_is_told_by_its_part() {
         let too_much = |submission| serde_json::to_value(order(submission, None).expect_err("too much")).expect("JSON");
         let large = "x".repeat(300_000);
+        let with = |attributes| Submission { attributes, ..submission() };
         for (name, submission) in [
             ("source_code", Submission { source: vec![b'x'; 600_000], ..submission() }),
             ("stdin", Submission { stdin: Some(large.clone()), ..submission() }),
             ("expected_output", Submission { expected_output: Some(large), ..submission() }),
+            ("compiler_options", with(Attributes { compiler_options: Some("-D\0".into()), ..some() })),
+            ("command_line_arguments", with(Attributes { command_line_arguments: Some("\0".into()), ..some() })),
             ("callback_url", Submission { callback_url: Some("nowhere".into()), ..submission() }),
         ] {
             let errors = too_much(submission);

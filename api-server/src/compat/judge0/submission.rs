@@ -227,7 +227,7 @@ impl Reader<'_> {
             return default;
         };
         match least {
-            Least::Above(least) if number <= f64::from(least) => {
+            Least::Above(least) if number.floor() <= f64::from(least) => {
                 self.errors.add(name, format!("must be greater than {least}"));
             }
             Least::From(least) if number < f64::from(least) => {
