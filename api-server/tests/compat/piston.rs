@@ -24,6 +24,11 @@ pub fn trials(server: SocketAddr) -> Vec<Trial> {
         trial("piston: a socket that says nothing is closed after a second", silent(server)),
         trial("piston: a signal over a socket ends the program", signals(server)),
         trial("piston: a program ends when its socket does", gone(server)),
+        trial("piston: a signal ends a program that does not read its input", signal_beside_input()),
+        trial("piston: a program that does not read its input ends when its socket does", gone_beside_input()),
+        trial("piston: more input than can wait is told as an error", too_much_input(server)),
+        trial("piston: a message that is too large closes its socket", too_large(server)),
+        trial("piston: what no run has room for is refused", no_room(server)),
         trial("piston: a key may stand alone in the header", keys()),
         trial("piston: a rate is told as one request in so many milliseconds", rate()),
     ]
@@ -196,11 +201,87 @@ async fn signals(server: SocketAddr) {
     }
 }
 
+/// A program that sleeps, whose client has sent so many pieces of input.
+async fn sleeping(server: SocketAddr, pieces: usize) -> Socket {
+    let mut socket = Socket::open(server).await;
+    let mut sleeps = init("python", "import time; print(1, flush=True); time.sleep(250)");
+    sleeps["run_timeout"] = json!(300_000);
+    socket.send(&sleeps).await;
+    socket.begun("python").await;
+    socket.expect(&[stage("run"), data("stdout", "1\n")]).await;
+    for _ in 0..pieces {
+        socket.send(&data("stdin", &"x".repeat(512 << 10))).await;
+    }
+    socket
+}
+
+async fn signal_beside_input() {
+    let server = Server::start(&[]);
+    let mut socket = sleeping(server.address, 3).await;
+    socket.send(&json!({"type": "signal", "signal": "SIGKILL"})).await;
+    socket.expect(&[exit("run", None, Some("SIGKILL")), completed()]).await;
+}
+
+async fn gone_beside_input() {
+    let server = Server::start(&[]);
+    let socket = sleeping(server.address, 3).await;
+    drop(socket);
+    nothing_runs(server.address).await;
+}
+
+async fn too_much_input(server: SocketAddr) {
+    let mut socket = sleeping(server, 5).await;
+    let told = socket.next().await;
+    assert_eq!(told["type"], "error", "{told}");
+    assert!(told["message"].as_str().is_some_and(|text| text.contains("does not read its input")), "{told}");
+    assert_eq!(socket.rest().await, [json!([4002, "Notified Error"])]);
+}
+
+async fn too_large(server: SocketAddr) {
+    let mut socket = Socket::running(server, "python", "import time; time.sleep(30)").await;
+    socket.begun("python").await;
+    socket.expect(&[stage("run")]).await;
+    socket.send(&data("stdin", &"x".repeat(2 << 20))).await;
+    assert_eq!(socket.rest().await, [json!([1009, "Max payload size exceeded"])]);
+}
+
+async fn no_room(server: SocketAddr) {
+    let program = |field: &str, value: Value| {
+        let mut program = json!({"language": "python", "version": "*", "files": [{"content": "print(1)"}]});
+        program[field] = value;
+        program
+    };
+    let files = vec![json!({"content": "print(1)"}); 20_000];
+    for (program, message) in [
+        (program("stdin", json!("x".repeat(900_000))), "stdin holds at most 262144 bytes"),
+        (program("args", json!(vec!["x"; 3000])), "args holds at most 128 items"),
+        (program("args", json!(["x".repeat(100_000)])), "an item of args holds at most 4096 bytes"),
+        (program("files", json!(files)), "a run has at most 32 files"),
+    ] {
+        let headers = [("content-type", "application/json")];
+        let answer = call(server, Method::POST, "/api/v2/execute", &headers, program.to_string()).await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::BAD_REQUEST, json!({ "message": message })));
+        if message.starts_with("stdin") {
+            continue;
+        }
+        let mut socket = Socket::open(server).await;
+        let mut init = program;
+        init["type"] = json!("init");
+        socket.send(&init).await;
+        let error = json!({"type": "error", "message": message});
+        socket.expect(&[error, json!([4002, "Notified Error"])]).await;
+    }
+}
+
 async fn gone(server: SocketAddr) {
     let label = "while True: pass # gone";
     let mut socket = Socket::running(server, "python", label).await;
     socket.begun("python").await;
     drop(socket);
+    nothing_runs(server).await;
+}
+
+async fn nothing_runs(server: SocketAddr) {
     for _ in 0..100 {
         let runs = get(server, "/api/v1/runs?phase=Running").await.json();
         let runs = runs["runs"].as_array().expect("a list").len();

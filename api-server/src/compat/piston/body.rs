@@ -36,8 +36,8 @@ async fn parsed(headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
     }
     let unsupported = |what| Err(Refusal::Unreadable(format!("UnsupportedMediaTypeError: unsupported {what}")));
     let charset = charset(parameters);
-    if charset.as_ref().is_some_and(|charset| !charset.starts_with("UTF-")) {
-        return unsupported(format!("charset {charset:?}", charset = charset.unwrap_or_default()));
+    if let Some(charset) = charset.filter(|charset| charset != "UTF-8") {
+        return unsupported(format!("charset {charset:?}"));
     }
     let coding = headers.get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).unwrap_or_default();
     if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {

@@ -1,5 +1,6 @@
 //! `GET /connect`: a WebSocket that runs one program, tells what it writes, and hands it input.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Extension;
@@ -12,6 +13,7 @@ use futures::stream::{BoxStream, StreamExt as _};
 use locus_core::{Event, Limits, Outcome, Run};
 use serde_json::{Value, json};
 
+use super::input::Held;
 use super::job::Job;
 use super::refusal::Refusal;
 use super::runtimes::{self, Runtime};
@@ -19,18 +21,19 @@ use super::stage::{Stage, Stages, Written};
 use super::{js, signals};
 use crate::answer::Problem;
 use crate::app::App;
-use crate::backend::{BackendError, Client, Input, Order, Told, whole_characters};
+use crate::backend::{BackendError, Client, Order, Told, whole_characters};
 use crate::body::BODY_BYTES_MAX;
 use crate::metrics::RunTimer;
 use crate::taking::{CancelOnDrop, take};
 
 /// How long a client may take to say what is to be run.
 const INIT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a program that does not read is tried again.
-const FULL_PAUSE: Duration = Duration::from_millis(50);
+/// The bytes of a message that are read at all: one that is too large is to be told so.
+const MESSAGE_BYTES_READ: usize = 4 * BODY_BYTES_MAX;
 
 /// Why a WebSocket is closed.
 type Close = (u16, &'static str);
+const TOO_LARGE: Close = (1009, "Max payload size exceeded");
 const ALREADY_INITIALIZED: Close = (4000, "Already Initialized");
 const INIT_TIMED_OUT: Close = (4001, "Initialization Timeout");
 const NOTIFIED_ERROR: Close = (4002, "Notified Error");
@@ -83,7 +86,8 @@ pub async fn connect(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| Problem::new(StatusCode::NOT_FOUND, "NotFound", "Not Found"))?;
-    Ok(upgrade.max_message_size(BODY_BYTES_MAX).on_upgrade(|socket| serve(socket, app, client)))
+    let upgrade = upgrade.max_message_size(MESSAGE_BYTES_READ).max_frame_size(MESSAGE_BYTES_READ);
+    Ok(upgrade.on_upgrade(|socket| serve(socket, app, client)))
 }
 
 async fn serve(mut socket: WebSocket, app: App, client: Client) {
@@ -154,6 +158,9 @@ fn message(received: Option<Result<Message, axum::Error>>) -> Result<Option<Valu
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
         Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
     };
+    if text.len() > BODY_BYTES_MAX {
+        return Err(End::Closed(TOO_LARGE));
+    }
     match serde_json::from_str(&text) {
         Ok(Value::Null) => Err(End::Error("Cannot read property 'type' of null".to_owned())),
         Ok(message) => Ok(Some(message)),
@@ -186,11 +193,11 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// Tells what happens, and does what the client asks, until the run is over. Input that the program does not read yet
-    /// is held, one message of it, and the client's further ones wait as well.
+    /// is held, and the client is listened to meanwhile: it may send a signal, or go.
     async fn follow(mut self, mut told: BoxStream<'static, Told>, timer: RunTimer) -> Result<(), End> {
-        let mut held: Option<Input> = None;
+        let held = Held::default();
+        let mut handing = pin!(held.hand_over(self.app.backend.as_ref(), self.client, self.id));
         loop {
-            let is_full = held.is_some();
             tokio::select! {
                 told = told.next() => match told {
                     Some(Told::Ended(run)) => {
@@ -200,44 +207,33 @@ impl Session<'_> {
                     Some(told) => self.tell(told).await?,
                     None => return Err(End::Error("the run can't be followed any longer".to_owned())),
                 },
-                received = self.socket.recv(), if !is_full => {
+                received = self.socket.recv(), if held.has_room() => {
                     if let Some(message) = message(received)? {
-                        held = self.asked(&message).await?;
+                        self.asked(&message, &held).await?;
                     }
                 }
-                () = tokio::time::sleep(FULL_PAUSE), if is_full => {}
-            }
-            if let Some(input) = held.take() {
-                match self.app.backend.stdin(self.client, self.id, input.clone()).await {
-                    Err(BackendError::InputFull { .. }) => held = Some(input),
-                    // What a program does not read any more is lost.
-                    Ok(_) | Err(BackendError::NoInput(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                error = &mut handing => return Err(error.into()),
             }
         }
     }
 
-    /// What a client asks for: input to be handed over, if any.
-    async fn asked(&mut self, message: &Value) -> Result<Option<Input>, End> {
+    /// Does what a client asks for.
+    async fn asked(&mut self, message: &Value, held: &Held) -> Result<(), End> {
         match kind(message) {
             "init" => Err(End::Closed(ALREADY_INITIALIZED)),
             "data" if message.get("stream").and_then(Value::as_str) != Some("stdin") => Err(End::Closed(STDIN_ALONE)),
-            "data" => match message.get("data").and_then(Value::as_str) {
-                Some("") => Ok(None),
-                Some(data) => Ok(Some(Input { data: data.as_bytes().to_vec(), at: None, end: false })),
-                None => {
-                    let what = "The \"chunk\" argument must be of type string or an instance of Buffer or Uint8Array";
-                    Err(End::Error(what.to_owned()))
-                }
-            },
+            "data" => {
+                let what = "The \"chunk\" argument must be of type string or an instance of Buffer or Uint8Array";
+                let data = message.get("data").and_then(Value::as_str).ok_or_else(|| End::Error(what.to_owned()))?;
+                held.push(data.as_bytes());
+                Ok(())
+            }
             "signal" => {
                 let signal = message.get("signal").and_then(Value::as_str).and_then(signals::ending);
                 self.signal = Some(signal.ok_or(End::Closed(INVALID_SIGNAL))?);
-                self.app.backend.cancel(self.client, self.id).await?;
-                Ok(None)
+                Ok(self.app.backend.cancel(self.client, self.id).await.map(drop)?)
             }
-            _ => Ok(None),
+            _ => Ok(()),
         }
     }
 

@@ -3,12 +3,14 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use locus_core::{Encoding, Limits, LimitsRequest, RunRequest, Seconds, SourceFile};
+use locus_core::request::FILES_MAX;
+use locus_core::{Encoding, InvalidRequest, Limits, LimitsRequest, RunRequest, Seconds, SourceFile};
 use serde_json::Value;
 
 use super::js;
 use super::refusal::Refusal;
 use super::runtimes::{Runtime, newest};
+use crate::body;
 
 /// Milliseconds that the program has where nobody says.
 const RUN_MILLIS: f64 = 3000.0;
@@ -69,19 +71,10 @@ impl Job {
         let stdin = if interactive { String::new() } else { stdin(body.get("stdin"))? };
         let (files, args) = (sources(files, &runtime)?, arguments(body.get("args"))?);
         let language = runtime.info.selector.clone();
-        Ok(Self {
-            runtime,
-            request: RunRequest {
-                language,
-                files,
-                args,
-                stdin,
-                limits,
-                compile_limits,
-                interactive,
-                ..RunRequest::default()
-            },
-        })
+        let request =
+            RunRequest { language, files, args, stdin, limits, compile_limits, interactive, ..RunRequest::default() };
+        body::check(&request)?;
+        Ok(Self { runtime, request })
     }
 }
 
@@ -114,6 +107,10 @@ fn arguments(given: Option<&Value>) -> Result<Vec<String>, Refusal> {
 /// The files as they are written here: the first one that is text is the main one, and of two that have one name the later
 /// one stays. A main file without a name has the language's own, which an interpreter that waits for a run looks for.
 fn sources(files: &[Value], runtime: &Runtime) -> Result<Vec<SourceFile>, Refusal> {
+    // Each one is looked for among the others.
+    if files.len() > FILES_MAX {
+        return Err(Refusal::Invalid(InvalidRequest::TooManyFiles.to_string()));
+    }
     let own = &runtime.info.file_name;
     let is_free = !files.iter().any(|file| file.get("name").is_some_and(|name| name == own));
     let mut sources: Vec<SourceFile> = Vec::new();

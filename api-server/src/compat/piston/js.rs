@@ -19,8 +19,7 @@ pub fn is_truthy(value: &Value) -> bool {
 pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        // A whole number is one, however it was written.
-        Value::Number(number) => number.as_f64().map(|number| number.to_string()).unwrap_or_default(),
+        Value::Number(value) => value.as_f64().map(number).unwrap_or_default(),
         Value::Null | Value::Bool(_) => value.to_string(),
         Value::Array(items) => {
             let item = |item: &Value| if item.is_null() { String::new() } else { text(item) };
@@ -28,6 +27,18 @@ pub fn text(value: &Value) -> String {
         }
         Value::Object(_) => "[object Object]".to_owned(),
     }
+}
+
+/// A number as text: a whole one is one, however it was written, and very large and small ones have an exponent.
+fn number(number: f64) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    if (1e-6..1e21).contains(&number.abs()) {
+        return number.to_string();
+    }
+    let text = format!("{number:e}");
+    if number.abs() < 1.0 { text } else { text.replace('e', "e+") }
 }
 
 /// What the parser of JSON says of a text that is none, in the words of Node.js 15.
@@ -70,6 +81,15 @@ mod tests {
             (json!(1), "1"),
             (json!(1.0), "1"),
             (json!(1.5), "1.5"),
+            (json!(-0.0), "0"),
+            (json!(1e20), "100000000000000000000"),
+            (json!(u64::MAX), "18446744073709552000"),
+            (json!(1e21), "1e+21"),
+            (json!(-1.25e300), "-1.25e+300"),
+            (json!(0.000_001), "0.000001"),
+            (json!(0.000_000_15), "1.5e-7"),
+            (json!(-1.5e-9), "-1.5e-9"),
+            (json!(5e-324), "5e-324"),
             (json!(null), "null"),
             (json!(true), "true"),
             (json!([1, [2, "x"], null]), "1,2,x,"),

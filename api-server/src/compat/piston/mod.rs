@@ -17,6 +17,7 @@ use crate::clients::admit;
 pub mod body;
 pub mod connect;
 pub mod execute;
+pub mod input;
 pub mod job;
 pub mod js;
 pub mod packages;
