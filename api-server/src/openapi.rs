@@ -121,7 +121,7 @@ const BODY: [Refusal; 4] = [
 ];
 const TAKING: [Refusal; 9] = [
     (400, "InvalidJson", "the request is not valid JSON: expected value at line 2 column 15"),
-    (400, "UnknownField", "unknown field `lenguage` at line 1 column 12: did you mean `language`?"),
+    (400, "UnknownField", "unknown field `lenguage` at line 1 column 11: did you mean `language`?"),
     (400, "InvalidRequest", "give exactly one of code and files"),
     (400, "UnknownLanguage", "language \"klingon\" is not known; choose one of: python, javascript"),
     (429, "QueueFull", "too many runs are waiting: try again in 1 s"),

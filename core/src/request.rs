@@ -172,11 +172,19 @@ pub enum InvalidRequest {
     #[error("a run has at most {CASES_MAX} tests")]
     TooManyTests,
     /// Something beside `tests` that each case has by itself.
-    #[error("a run with tests has no {0} of its own: give it in each test")]
-    BesideTests(&'static str),
+    #[error("a run with tests has no {field} of its own: {instead}")]
+    BesideTests {
+        /// What it is.
+        field: &'static str,
+        /// What to do about it.
+        instead: &'static str,
+    },
     /// A tolerance that no number lies within, or that every number does.
-    #[error("the tolerance of a test must be a number from 0 to 1, and goes with the checker \"float\"")]
+    #[error("the tolerance of a test must be a number from 0 to 1")]
     Tolerance,
+    /// A tolerance of a test whose numbers nobody compares.
+    #[error("the tolerance of a test goes with the checker \"float\": give it that one, or leave the tolerance out")]
+    ToleranceWithoutFloat,
     /// More names and globs than allowed.
     #[error("a run has at most {OUTPUT_FILES_MAX} outputFiles")]
     TooManyOutputFiles,
@@ -312,20 +320,22 @@ impl RunRequest {
             return Err(InvalidRequest::TooManyTests);
         }
         let beside = [
-            ("stdin", !self.stdin.is_empty()),
-            ("interactive", self.interactive),
-            ("outputFiles", !self.output_files.is_empty()),
+            ("stdin", !self.stdin.is_empty(), "give it in each test"),
+            ("interactive", self.interactive, "give each test its stdin"),
+            ("outputFiles", !self.output_files.is_empty(), "leave them out, or the tests"),
         ];
-        if let Some((name, _)) = beside.into_iter().find(|(_, given)| *given) {
-            return Err(InvalidRequest::BesideTests(name));
+        if let Some((field, _, instead)) = beside.into_iter().find(|(_, given, _)| *given) {
+            return Err(InvalidRequest::BesideTests { field, instead });
         }
         for test in &self.tests {
             if test.args.iter().flatten().any(|argument| argument.contains('\0')) {
                 return Err(InvalidRequest::NulByte("an argument"));
             }
-            let fits = |tolerance: f64| test.checker == Checker::Float && (0.0..=1.0).contains(&tolerance);
-            if !test.tolerance.is_none_or(fits) {
+            if test.tolerance.is_some_and(|tolerance| !(0.0..=1.0).contains(&tolerance)) {
                 return Err(InvalidRequest::Tolerance);
+            }
+            if test.tolerance.is_some() && test.checker != Checker::Float {
+                return Err(InvalidRequest::ToleranceWithoutFloat);
             }
         }
         Ok(())
@@ -514,13 +524,21 @@ mod tests {
         let test = TestCase::default;
         let refused = |request: RunRequest| request.sources("m").expect_err("it can't be");
         assert_eq!(refused(with_tests(vec![test(); CASES_MAX + 1])), InvalidRequest::TooManyTests);
-        let stdin = RunRequest { stdin: "x".into(), ..with_tests(vec![test()]) };
-        assert_eq!(refused(stdin), InvalidRequest::BesideTests("stdin"));
-        let interactive = RunRequest { interactive: true, ..with_tests(vec![test()]) };
-        assert_eq!(refused(interactive), InvalidRequest::BesideTests("interactive"));
-        for (checker, tolerance) in [(Checker::Float, f64::NAN), (Checker::Float, -1.0), (Checker::Tokens, 0.1)] {
+        let beside = [
+            RunRequest { stdin: "x".into(), ..with_tests(vec![test()]) },
+            RunRequest { interactive: true, ..with_tests(vec![test()]) },
+            RunRequest { output_files: vec!["*".into()], ..with_tests(vec![test()]) },
+        ];
+        for (request, name) in beside.into_iter().zip(["stdin", "interactive", "outputFiles"]) {
+            assert!(matches!(refused(request), InvalidRequest::BesideTests { field, .. } if field == name), "{name}");
+        }
+        for (checker, tolerance, error) in [
+            (Checker::Float, f64::NAN, InvalidRequest::Tolerance),
+            (Checker::Float, -1.0, InvalidRequest::Tolerance),
+            (Checker::Tokens, 0.1, InvalidRequest::ToleranceWithoutFloat),
+        ] {
             let odd = TestCase { checker, tolerance: Some(tolerance), ..test() };
-            assert_eq!(refused(with_tests(vec![odd])), InvalidRequest::Tolerance);
+            assert_eq!(refused(with_tests(vec![odd])), error);
         }
     }
 

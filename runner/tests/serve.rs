@@ -235,15 +235,20 @@ fn until_prestarted(pod: &Pod) {
     }
 }
 
+/// No image stands around these tests, so that the hook of Python stands elsewhere.
+fn find_hooks(assignment: &mut Assignment, hooks: &tempfile::TempDir) {
+    let path = hooks.path().display().to_string();
+    let variable = assignment.program.env.iter_mut().find(|variable| variable.name == "PYTHONPATH");
+    variable.expect("python finds its hook by it").value.clone_from(&path);
+    assignment.program.readable.push(path);
+}
+
 #[test]
 fn a_pod_holds_an_interpreter_ready_for_its_run() {
     let hooks = hooks();
     let mut assignment = python("import os, sys; print(sys.argv, sorted(os.environ))");
     assignment.args = vec!["x".into()];
-    // No image stands around this test, so its hook stands elsewhere.
-    let prestart = assignment.program.prestart.as_mut().expect("python can be held");
-    prestart.env[0].value = hooks.path().display().to_string();
-    assignment.program.readable.push(hooks.path().display().to_string());
+    find_hooks(&mut assignment, &hooks);
     let standby = serde_json::to_string(&standby(&assignment)).expect("a standby serializes");
     let pod = Pod::start_with(&[("LOCUS_STANDBY", &standby)]);
     until_prestarted(&pod);
@@ -486,6 +491,8 @@ fn told_to_stop_the_runner_kills_its_program_and_succeeds() {
 fn a_program_sees_the_work_folder_and_no_setting_of_the_runner() {
     let pod = Pod::start();
     let mut assignment = python("import os; print(sorted(os.environ), os.listdir('.')); print(os.environ['PATH'])");
+    let hooks = hooks();
+    find_hooks(&mut assignment, &hooks);
     assignment.files.push(file("sub/data", ""));
     assignment.env = vec![common::variable("LC_CTYPE", "C")];
     assert_eq!(pod.put(&assignment).status, 201);

@@ -27,5 +27,5 @@ pub async fn request(
     // What no language is called is refused as such, whatever its file would be.
     let main = main_file(app, &language).await.unwrap_or_else(|| "main".to_owned());
     let main = SourceFile { name: main, content: code, encoding: Encoding::Utf8 };
-    RunRequest { language, files: [vec![main], files].concat(), ..request }
+    RunRequest { language, files: std::iter::once(main).chain(files).collect(), ..request }
 }

@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::{Extension, Json};
-use locus_core::{Encoding, RunRequest, SourceFile};
+use locus_core::request::{FILES_MAX, SOURCE_BYTES_MAX};
+use locus_core::{Encoding, InvalidRequest, RunRequest, SourceFile};
 use serde::Deserialize;
 
 use super::EXEC;
@@ -82,27 +83,32 @@ pub async fn run(
     executed(id, run, files).map(Json)
 }
 
-/// The files of other sessions, each as it is there.
+/// The files of other sessions, each as it is there. One session is held at a time, however many are named.
 async fn given(app: &App, client: &Client, wanted: Vec<Wanted>) -> Result<Vec<Given>, Problem> {
-    let mut sessions: Vec<Session> = Vec::new();
+    // The program is a file too.
+    if wanted.len() >= FILES_MAX {
+        return Err(bad_request(InvalidRequest::TooManyFiles.to_string()));
+    }
+    let mut room = SOURCE_BYTES_MAX;
+    let mut last: Option<Session> = None;
     let mut given = Vec::new();
     for (index, wanted) in wanted.into_iter().enumerate() {
         if !is_file(&wanted.id) {
             return Err(bad_request(format!("files[{index}].id is invalid")));
         }
-        let session = wanted.storage_session_id.as_deref().or(wanted.session_id.as_deref());
-        let id = session
+        let named = wanted.storage_session_id.as_deref().or(wanted.session_id.as_deref());
+        let id = named
             .and_then(SessionId::read)
             .ok_or_else(|| bad_request(format!("files[{index}].storage_session_id is invalid")))?;
-        if !sessions.iter().any(|session| session.id == id) {
-            sessions.push(session::find(app, client, id).await?);
-        }
-        let session = sessions.iter().find(|session| session.id == id);
-        let file = session.and_then(|session| session.files.iter().find(|file| file.id == wanted.id));
-        let (Some(session), Some(file)) = (session, file) else {
-            return Err(unauthorized("Unauthorized file reference"));
+        let session = match last.take().filter(|last| last.id == id) {
+            Some(session) => session,
+            None => session::find(app, client, id).await?,
         };
-        given.push(Given { session: id, file: file.clone(), read_only: is_read_only(&session.run), wanted });
+        let file = session.files.iter().find(|file| file.id == wanted.id).cloned();
+        let file = file.ok_or_else(|| unauthorized("Unauthorized file reference"))?;
+        room = room.checked_sub(file.bytes.len()).ok_or_else(|| bad_request(InvalidRequest::TooLarge.to_string()))?;
+        given.push(Given { session: id, file, read_only: is_read_only(&session.run), wanted });
+        last = Some(session);
     }
     Ok(given)
 }

@@ -1,6 +1,6 @@
 //! The files of a session: which there are, and what is in them.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
@@ -14,6 +14,7 @@ use super::session::{self, File, Session};
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::Client;
+use crate::query::{Parameters, Path};
 
 /// How much of each file a list tells. Whose they are is asked as well, which the API key has said.
 #[derive(Debug, Deserialize)]
@@ -30,7 +31,7 @@ pub async fn list(
     State(app): State<App>,
     Extension(client): Extension<Client>,
     Path(session): Path<String>,
-    Query(query): Query<ListQuery>,
+    Parameters(query): Parameters<ListQuery>,
 ) -> Result<Json<Vec<Value>>, Problem> {
     let session = find(&app, &client, &session).await?;
     let told = |file: &File| {

@@ -25,14 +25,16 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// The most bytes of output that one message tells: the newest.
 const PROGRESS_BYTES_MAX: usize = 1024;
 
-/// The most bytes of each stream: clients refuse a message of more than 1 MiB, output stands in one twice, and no model reads
-/// as much.
+/// The most bytes of each stream: no model reads more, and an answer has no room for it.
 const OUTPUT_BYTES_MAX: u64 = 128 << 10;
 
 /// Runs a program and tells how it ended. What the caller did wrong is told as the tool's answer, for the model to read.
 pub async fn run_code(app: &App, arguments: Value, context: RequestContext<RoleServer>) -> CallToolResult {
     match ran(app, arguments, &context).await {
         Ok(run) => result::of(run),
+        Err(problem) if problem.reason == BackendError::KeyReused.reason() => {
+            refused("another request of this session had the same id: send this one with a new id")
+        }
         Err(problem) => refused(&problem.message),
     }
 }

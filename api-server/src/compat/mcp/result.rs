@@ -4,24 +4,30 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use locus_core::{Encoding, Outcome, OutputFile, Run};
+use locus_core::{Encoding, FileLeft, Outcome, OutputFile, Run};
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde::Serialize;
 
 use super::tools::{Compiler, FileFound, FileMissing, Ran};
 use crate::execute::text;
 
+/// The most bytes of each stream, of each one of a compiler, and of all files, as they stand in JSON: clients refuse a message
+/// of more than 1 MiB, and streams stand in one twice.
+const STREAM_BYTES_MAX: usize = 128 << 10;
+const COMPILER_BYTES_MAX: usize = 32 << 10;
+const FILES_BYTES_MAX: usize = 320 << 10;
+
 /// The images that models see; one of another kind, such as SVG, is a file like any other.
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /// The answer for a run: an error only where it is the platform's, or the request could not be run.
-pub fn of(run: Run) -> CallToolResult {
+pub fn of(mut run: Run) -> CallToolResult {
     if let Some(outcome) = run.outcome
         && (outcome.is_platform_failure() || matches!(outcome, Outcome::UnknownLanguage | Outcome::InvalidRequest))
     {
         return CallToolResult::error(vec![ContentBlock::text(run.error)]);
     }
-    let files: Vec<_> = run.files.iter().map(content).collect();
+    let files = files(&mut run);
     let ran = ran(run);
     let content = [vec![ContentBlock::text(told(&ran))], files].concat();
     with(content, &ran)
@@ -36,16 +42,22 @@ pub fn with<T: Serialize>(content: Vec<ContentBlock>, data: &T) -> CallToolResul
 
 fn ran(run: Run) -> Ran {
     let compiler = run.compile.filter(|compile| !compile.stdout.is_empty() || !compile.stderr.is_empty());
+    let compiler = compiler.map(|compile| Compiler {
+        stdout: within(compile.stdout, COMPILER_BYTES_MAX).0,
+        stderr: within(compile.stderr, COMPILER_BYTES_MAX).0,
+    });
+    let (stdout, is_stdout_cut) = within(text(run.stdout, run.stdout_base64), STREAM_BYTES_MAX);
+    let (stderr, is_stderr_cut) = within(text(run.stderr, run.stderr_base64), STREAM_BYTES_MAX);
     Ran {
         outcome: run.outcome,
-        stdout: text(run.stdout, run.stdout_base64),
-        stderr: text(run.stderr, run.stderr_base64),
+        stdout,
+        stderr,
         error: run.error,
         exit_code: run.exit_code,
         signal: run.signal,
-        stdout_truncated: run.stdout_truncated,
-        stderr_truncated: run.stderr_truncated,
-        compiler: compiler.map(|compile| Compiler { stdout: compile.stdout, stderr: compile.stderr }),
+        stdout_truncated: run.stdout_truncated || is_stdout_cut,
+        stderr_truncated: run.stderr_truncated || is_stderr_cut,
+        compiler,
         files: run
             .files
             .into_iter()
@@ -54,6 +66,43 @@ fn ran(run: Run) -> Ran {
         files_missing: run.files_left.into_iter().map(|left| FileMissing { name: left.name, why: left.why }).collect(),
         wall_seconds: run.usage.map(|usage| usage.wall_seconds),
     }
+}
+
+/// The head of a text that has so many bytes in JSON at the most, and whether that is not all of it.
+fn within(mut text: String, most: usize) -> (String, bool) {
+    let mut room = most;
+    let mut fits = |c: char| {
+        let width = match c {
+            '"' | '\\' | '\n' | '\r' | '\t' | '\x08' | '\x0c' => 2,
+            '\0'..='\x1f' => 6,
+            _ => c.len_utf8(),
+        };
+        room.checked_sub(width).map(|rest| room = rest).is_some()
+    };
+    let cut = text.char_indices().find(|(_, c)| !fits(*c)).map(|(at, _)| at);
+    if let Some(at) = cut {
+        text.truncate(at);
+    }
+    (text, cut.is_some())
+}
+
+/// The files of a run that an answer has room for; those that it has not are told as missing.
+fn files(run: &mut Run) -> Vec<ContentBlock> {
+    let mut room = FILES_BYTES_MAX;
+    let mut blocks = Vec::new();
+    for file in std::mem::take(&mut run.files) {
+        let block = content(&file);
+        let size = serde_json::to_vec(&block).map_or(usize::MAX, |json| json.len());
+        if let Some(rest) = room.checked_sub(size) {
+            room = rest;
+            blocks.push(block);
+            run.files.push(file);
+        } else {
+            let why = format!("all files of an answer are at most {} KiB", FILES_BYTES_MAX >> 10);
+            run.files_left.push(FileLeft { name: file.name, why });
+        }
+    }
+    blocks
 }
 
 /// A run in words: each part that there is, under its name.
@@ -150,6 +199,20 @@ mod tests {
             answer["structuredContent"]["files"][0],
             json!({"name": "a.png", "mediaType": "image/png", "size": 2})
         );
+    }
+
+    #[test]
+    fn an_answer_is_at_most_a_mebibyte_whatever_stands_in_it() {
+        let file = |name: &str| OutputFile::new(name.into(), vec![0xff; 200 << 10], "image/png".into());
+        let nothing = Some("\0".repeat(128 << 10));
+        let files = vec![file("a.png"), file("b.png")];
+        let run = Run { stdout: nothing.clone(), stderr: nothing, files, ..Run::default() };
+        let answer = answer(run, Outcome::Completed, "");
+        assert!(answer.to_string().len() <= 1 << 20);
+        let ran = &answer["structuredContent"];
+        assert_eq!((&ran["stdoutTruncated"], &ran["stderrTruncated"]), (&json!(true), &json!(true)));
+        assert_eq!((&ran["files"][0]["name"], &ran["filesMissing"][0]["name"]), (&json!("a.png"), &json!("b.png")));
+        assert_eq!(answer["content"].as_array().map(Vec::len), Some(2));
     }
 
     #[test]
