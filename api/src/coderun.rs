@@ -270,13 +270,16 @@ pub const FILE_BYTES_MAX: u32 = i32::MAX as u32;
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedLimits {
+    // The API server compares an integer with the integer part of a minimum, which 0 passes.
     /// Wall-clock seconds of each step; fractions count to the millisecond.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<f64>", range(min = 0.001, max = SECONDS_MAX))]
+    #[x_kube(validation = Rule::new("self > 0.0").message("timeoutSeconds is more than 0: leave it out for the default"))]
     pub timeout_seconds: Option<Seconds>,
     /// Seconds of cpu time; fractions count to the millisecond.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<f64>", range(min = 0.001, max = SECONDS_MAX))]
+    #[x_kube(validation = Rule::new("self > 0.0").message("cpuSeconds is more than 0: leave it out for the default"))]
     pub cpu_seconds: Option<Seconds>,
     /// Memory, as digits with an optional suffix: `128Mi`, `1Gi`. Less than `16Mi` counts as that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
