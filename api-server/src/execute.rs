@@ -1,7 +1,5 @@
 //! `POST /execute`: runs a program and answers with its output.
 
-use std::time::Duration;
-
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -15,12 +13,7 @@ use crate::backend::{Client, Order};
 use crate::body;
 use crate::openapi::ExecuteRefusals;
 use crate::sending::Texts;
-use crate::taking::{end, take};
-
-/// How long a client is kept waiting: both steps of a run at their largest limits, and ten minutes for its turn.
-pub const PATIENCE: Duration = Duration::from_secs(2 * 300 + 600);
-/// The same where there are tests, which take an hour at the most.
-pub const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
+use crate::taking::run;
 
 /// Runs a program and waits for it. Nothing is kept of it behind the answer.
 ///
@@ -45,31 +38,8 @@ pub async fn execute(
         let message = "interactive has no use here, where nobody can send input: POST the run to /api/v1/runs";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "InvalidRequest", message));
     }
-    let timer = app.metrics.run(&request.language);
-    let ended = run(&app, Order { request, client, once: None, keep_seconds: 0, note: None }).await;
-    match ended {
-        Ok(run) => {
-            timer.ended(run.outcome.map_or("None", Outcome::as_str));
-            Ok(answer(run))
-        }
-        Err(problem) => {
-            timer.ended(problem.reason);
-            Err(problem)
-        }
-    }
-}
-
-async fn run(app: &App, order: Order) -> Result<Run, Problem> {
-    let (client, has_tests) = (order.client.clone(), !order.request.tests.is_empty());
-    let (taken, _running) = take(app, order).await?;
-    end(app, &client, &taken.run.id, has_tests).await
-}
-
-/// What a client is told whose run has not ended for so long.
-#[must_use]
-pub fn no_result(patience: Duration) -> Problem {
-    let message = format!("the run has no result after {} s and was given up", patience.as_secs());
-    Problem::new(StatusCode::GATEWAY_TIMEOUT, "NoResult", message)
+    let order = Order { request, client, once: None, keep_seconds: 0, note: None };
+    Ok(answer(run(&app, order).await?))
 }
 
 /// The answer for a run: 200 whatever the program did, since the request was served.

@@ -23,7 +23,7 @@ use crate::fields::cut;
 use crate::openapi::{CreateRefusals, ListRefusals, RunRefusals};
 use crate::query::{Parameters, Path, WaitQuery};
 use crate::sending;
-use crate::taking::{CancelOnDrop, start};
+use crate::taking::{CancelOnDrop, KEEP_SECONDS, start};
 
 /// The path of runs.
 pub const PATH: &str = "/api/v1/runs";
@@ -31,8 +31,6 @@ pub const PATH: &str = "/api/v1/runs";
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The most bytes of an `Idempotency-Key`.
 const KEY_BYTES_MAX: usize = 255;
-/// How long a run is kept for after its end.
-const KEEP_SECONDS: u32 = 3600;
 /// The most runs of a page, and how many it has where nobody says.
 const PAGE_MAX: usize = 100;
 const PAGE: usize = 50;

@@ -1,6 +1,7 @@
-//! What all APIs share: taking a run, counting its end, and stopping one that nobody waits for any more.
+//! What all APIs share: taking a run, waiting for its end, counting it, and stopping one that nobody waits for any more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use locus_core::{Outcome, Run};
@@ -9,10 +10,15 @@ use tokio::runtime::Handle;
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{Backend, BackendError, Client, NOTE_BYTES_MAX, Order, Taken};
-use crate::execute::{PATIENCE, PATIENCE_WITH_TESTS, no_result};
 use crate::keys::Running;
 use crate::metrics::RunTimer;
 
+/// How long a client is kept waiting: both steps of a run at their largest limits, and ten minutes for its turn.
+pub const PATIENCE: Duration = Duration::from_secs(2 * 300 + 600);
+/// The same where there are tests, which take an hour at the most.
+const PATIENCE_WITH_TESTS: Duration = Duration::from_secs(3600 + 300 + 600);
+/// How many seconds a run is kept for after its end where clients may ask for it again.
+pub const KEEP_SECONDS: u32 = 3600;
 /// When to come back, perhaps to another server, after this one was told to stop.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
@@ -69,6 +75,26 @@ async fn count(app: App, client: Client, id: String, timer: RunTimer, _running: 
     }
 }
 
+/// Takes a run and waits for its end, and counts it.
+///
+/// # Errors
+/// What the client is told in place of a run.
+pub async fn run(app: &App, order: Order) -> Result<Run, Problem> {
+    let timer = app.metrics.run(&order.request.language);
+    let ended = taken_to_its_end(app, order).await;
+    match &ended {
+        Ok(run) => timer.ended(run.outcome.map_or("None", Outcome::as_str)),
+        Err(problem) => timer.ended(problem.reason),
+    }
+    ended
+}
+
+async fn taken_to_its_end(app: &App, order: Order) -> Result<Run, Problem> {
+    let (client, has_tests) = (order.client.clone(), !order.request.tests.is_empty());
+    let (taken, _running) = take(app, order).await?;
+    end(app, &client, &taken.run.id, has_tests).await
+}
+
 /// The end of a run whose client waits for it in a request; it stops when the client goes away.
 ///
 /// # Errors
@@ -81,6 +107,13 @@ pub async fn end(app: &App, client: &Client, id: &str, has_tests: bool) -> Resul
     let run = waited.map_err(|_| no_result(patience))??;
     guard.disarm();
     Ok(run)
+}
+
+/// What a client is told whose run has not ended for so long.
+#[must_use]
+pub fn no_result(patience: Duration) -> Problem {
+    let message = format!("the run has no result after {} s and was given up", patience.as_secs());
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "NoResult", message)
 }
 
 /// Asks a run to stop when its client goes away, which drops the answer that is being made.

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::config;
 use super::submission::{Attributes, Errors, Submission};
 use crate::backend::{Asked, Client, Order};
+use crate::taking::KEEP_SECONDS;
 
 /// The label of runs that are submissions, so that they are found again among all others.
 pub const LABEL: (&str, &str) = ("api", "judge0");
-/// How long one is kept for after its end.
-const KEEP_SECONDS: u32 = 3600;
 /// What begins the id of a run in front of the token of the submission.
 const PREFIX: &str = "run-";
 /// What a shell would understand, and Judge0 takes out of arguments for that.

@@ -21,8 +21,6 @@ pub const PATH: &str = "/librechat";
 const LABEL: &str = "librechat";
 /// Its value for programs; other values are those of uploads.
 const EXEC: &str = "exec";
-/// How long a session is kept for after its end.
-const KEEP_SECONDS: u32 = 3600;
 
 pub use answer::told;
 

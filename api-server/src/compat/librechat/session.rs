@@ -1,18 +1,17 @@
 //! Sessions: runs of this API, and the files that they have left.
 
 use bytes::Bytes;
-use locus_core::{Encoding, Outcome, OutputFile, Run, RunRequest, view};
+use locus_core::{Encoding, OutputFile, Run, RunRequest, view};
 
 use super::answer::unauthorized;
 use super::id::{SessionId, of_file};
 use super::upload::MAIN;
-use super::{EXEC, KEEP_SECONDS, LABEL};
+use super::{EXEC, LABEL};
 use crate::answer::Problem;
 use crate::app::App;
 use crate::backend::{BackendError, Client, Once, Order};
 use crate::compat::beside::main_file;
-use crate::execute::{PATIENCE, no_result};
-use crate::taking::{CancelOnDrop, take};
+use crate::taking::{self, KEEP_SECONDS};
 
 /// Extensions of what compilers and interpreters leave for themselves, which is nobody's result.
 const LEFTOVERS: [&str; 9] = ["class", "pyc", "o", "a", "so", "out", "hi", "mod", "rlib"];
@@ -48,24 +47,9 @@ pub async fn run(app: &App, client: &Client, kind: &str, request: RunRequest) ->
     // Named by us, so that the session's id is the run's.
     let once = Some(Once { id: id.run(), digest: id.run() });
     let request = RunRequest { labels, ..request };
-    let timer = app.metrics.run(&request.language);
     let order = Order { request, client: client.clone(), once, keep_seconds: KEEP_SECONDS, note: None };
-    let ended = ended(app, client, id, order).await;
-    match &ended {
-        Ok(run) => timer.ended(run.outcome.map_or("None", Outcome::as_str)),
-        Err(problem) => timer.ended(problem.reason),
-    }
-    Ok(session(app, id, ended?).await)
-}
-
-async fn ended(app: &App, client: &Client, id: SessionId, order: Order) -> Result<Run, Problem> {
-    let (_, _running) = take(app, order).await?;
-    let id = id.run();
-    let guard = CancelOnDrop::new(app, client, &id);
-    let run =
-        tokio::time::timeout(PATIENCE, app.backend.wait(client, &id)).await.map_err(|_| no_result(PATIENCE))??;
-    guard.disarm();
-    Ok(run)
+    let run = taking::run(app, order).await?;
+    Ok(session(app, id, run).await)
 }
 
 /// A session that was run before.

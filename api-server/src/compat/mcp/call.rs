@@ -17,8 +17,7 @@ use crate::app::App;
 use crate::backend::{BackendError, Client, Once, Order, Taken, Told};
 use crate::body;
 use crate::compat::beside;
-use crate::execute::{PATIENCE, no_result};
-use crate::taking::{CancelOnDrop, take};
+use crate::taking::{end, take};
 
 /// How often a client is told of what a program writes: each line by itself would be a message.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -123,23 +122,17 @@ async fn run(app: &App, order: Order, context: &RequestContext<RoleServer>) -> R
     let client = order.client.clone();
     let (Taken { run, .. }, _running) = take(app, order).await?;
     let id = run.id;
-    let guard = CancelOnDrop::new(app, &client, &id);
-    let ended = async {
-        let wait = tokio::time::timeout(PATIENCE, app.backend.wait(&client, &id));
-        Ok::<_, Problem>(wait.await.map_err(|_| no_result(PATIENCE))??)
-    };
-    let run = match context.meta.get_progress_token() {
-        None => ended.await?,
+    let ended = end(app, &client, &id, false);
+    match context.meta.get_progress_token() {
+        None => ended.await,
         Some(token) => {
             let mut progress = Progress { context, token, told: 0, output: Vec::new() };
             tokio::select! {
-                ended = ended => ended?,
+                ended = ended => ended,
                 never = progress.tell(app, &client, &id) => match never {},
             }
         }
-    };
-    guard.disarm();
-    Ok(run)
+    }
 }
 
 /// What a client hears of a run while it waits.

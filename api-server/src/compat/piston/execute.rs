@@ -14,8 +14,7 @@ use super::stage::{Executed, Written};
 use super::{body, json, runtimes};
 use crate::app::App;
 use crate::backend::{Client, Order, Told};
-use crate::execute::{PATIENCE, no_result};
-use crate::taking::{CancelOnDrop, take};
+use crate::taking::{CancelOnDrop, PATIENCE, no_result, take};
 
 /// Runs a program and waits for it. Nothing is kept of it behind the answer.
 ///
